@@ -1,0 +1,40 @@
+"""A message: what a receiver is to tell people, as plain data that the outbox can keep."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from alerting.alert import Alert
+from detectors.finding import SeverityField
+
+MessageKind = Literal[
+    "opened",  # an alert was opened
+    "raised",  # its severity rose
+    "resolved",
+    "would_trip",  # a rule in mode observe would have cut the agent off
+    "trip_held",  # a guard stopped an automatic trip
+    "trip_ordered",
+    "trip_contained",
+    "trip_partial",
+    "trip_effective",  # an action succeeded after containment
+    "trip_silent",
+    "restored",
+]
+
+
+class Message(BaseModel):
+    """One thing to tell. Every text in it may come from an attacker; receivers escape."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: MessageKind
+    agent_id: str
+    at: datetime
+    severity: SeverityField
+    headline: str
+    """One sentence, plain text."""
+    details: tuple[tuple[str, str], ...] = ()
+    """Further label and value pairs, plain text."""
+    alert: Alert | None = None
+    trip_id: str | None = None

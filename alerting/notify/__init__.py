@@ -1,0 +1,1 @@
+"""Receivers: adapters that deliver a message to people."""

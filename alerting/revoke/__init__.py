@@ -1,0 +1,1 @@
+"""Enforcement points: adapters that take an agent's grants away and give them back."""

@@ -1,0 +1,137 @@
+"""The version-1 event: what an agent did, as its producer reports it."""
+
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
+
+MAX_MESSAGE_BYTES: Final = 1024 * 1024
+MAX_NAME_CHARS: Final = 1024
+MAX_AHEAD_S: Final = 300.0
+"""How far an event's time may lie past the moment the log took it in."""
+
+_MAX_QUOTED_CHARS = 80
+_MAX_COUNT = 2**53
+"""Counts are summed and compared as floats; above this they would lose exactness."""
+
+
+def _rfc3339_only(value: object) -> object:
+    """Pydantic would take "1700000000" and 1700000000 for a time; RFC 3339 does not."""
+    if not isinstance(value, str) or value[4:5] != "-":
+        raise ValueError("must be an RFC 3339 string such as 2026-02-01T00:01:39.654Z")
+    return value
+
+
+# NUL is refused because PostgreSQL cannot store it and these fields are keys.
+Key = Annotated[
+    str, StringConstraints(min_length=1, max_length=MAX_NAME_CHARS, pattern=r"^[^\x00]+$")
+]
+Name = Annotated[str, StringConstraints(max_length=MAX_NAME_CHARS)]
+Count = Annotated[int, Field(ge=0, le=_MAX_COUNT)]
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Effect = Literal["read", "write", "destructive", "external"]
+Origin = Literal["user", "tool", "model"]
+DataClass = Literal["public", "internal", "confidential", "restricted"]
+
+
+class EventError(ValueError):
+    """A record that is no event; the message names what was wrong and where in it."""
+
+
+class ActionEvent(BaseModel):
+    """One action of one agent (event contract, version 1).
+
+    Unknown fields are ignored, a field given as null counts as not given, and types are strict:
+    `"12"` is no number. `attributes` are kept and never scored.
+    """
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
+
+    event_id: Key
+    time: Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_rfc3339_only)]
+    agent_id: Key
+    action: Key
+    tool: Name | None = None
+    target: Name | None = None
+    target_origin: Origin | None = None
+    target_source: Name | None = None
+    effect: Effect | None = None
+    status: Name = "ok"
+    bytes_out: Count | None = None
+    bytes_in: Count | None = None
+    records: Count | None = None
+    tokens: Count | None = None
+    cost_usd: Amount | None = None
+    duration_ms: Amount | None = None
+    trace_id: Key | None = None
+    session_id: Name | None = None
+    parent_agent_id: Name | None = None
+    user_id: Name | None = None
+    role: Key | None = None
+    agent_version: Name | None = None
+    data_class: DataClass | None = None
+    attributes: dict[str, Any] | None = None
+
+    @classmethod
+    def parse(cls, raw: bytes, taken_in_s: float | None = None) -> Self:
+        """Decode and validate one record.
+
+        Parameters
+        ----------
+        raw
+            One JSON object, UTF-8.
+        taken_in_s
+            When the log took the record in (broker timestamp, or the clock for a file), in
+            seconds since the epoch; None where neither is meant, as in a replay.
+
+        Raises
+        ------
+        EventError
+            If the record is too large, is no JSON, does not fit the contract, or claims a time
+            more than `MAX_AHEAD_S` past `taken_in_s`.
+        """
+        if len(raw) > MAX_MESSAGE_BYTES:
+            raise EventError(f"message of {len(raw)} bytes; at most {MAX_MESSAGE_BYTES} are taken")
+        try:
+            event = cls.model_validate_json(raw)
+        except ValidationError as error:
+            raise EventError(_reasons(error)) from None
+        if taken_in_s is not None and event.time.timestamp() > taken_in_s + MAX_AHEAD_S:
+            raise EventError(
+                f"time: {event.time.isoformat()} lies more than {MAX_AHEAD_S:.0f} s past the "
+                f"moment the log took it in ({_iso(taken_in_s)})"
+            )
+        return event
+
+
+def _reasons(error: ValidationError) -> str:
+    """Every fault of a record in one line, with field and value, cut to a readable length."""
+    parts = []
+    for fault in error.errors(include_url=False, include_context=False)[:5]:
+        where = ".".join(map(str, fault["loc"])) or "record"
+        got = (
+            "" if fault["type"] in ("missing", "json_invalid") else f" (got {_cut(fault['input'])})"
+        )
+        parts.append(f"{where}: {fault['msg']}{got}")
+    if error.error_count() > len(parts):
+        parts.append(f"and {error.error_count() - len(parts)} more")
+    return "; ".join(parts)
+
+
+def _cut(value: object) -> str:
+    text = repr(value if not isinstance(value, str) else value[: _MAX_QUOTED_CHARS + 1])
+    return text if len(text) <= _MAX_QUOTED_CHARS else text[:_MAX_QUOTED_CHARS] + "…"
+
+
+def _iso(time_s: float) -> str:
+    from datetime import UTC
+
+    return datetime.fromtimestamp(time_s, UTC).isoformat(timespec="seconds")

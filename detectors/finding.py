@@ -1,0 +1,126 @@
+"""A finding: what one detector saw in one event. An anomaly: a finding with its evidence."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+
+CONTRACT_VERSION: Final = 1
+"""Part of every anomaly id: ids of two contract versions never meet."""
+
+Calibration = Literal["declared", "calibrated", "uncalibrated"]
+"""`declared`: a rule that a person wrote, no learning; `uncalibrated`: must not trip by itself."""
+
+
+class Severity(IntEnum):
+    """How bad it is if it is true. Ordered, so that `max` is the worse one."""
+
+    LOW = 1
+    MEDIUM = 2
+    HIGH = 3
+    CRITICAL = 4
+
+    @property
+    def label(self) -> str:
+        """The lower-case word that people, configs and JSON use."""
+        return self.name.lower()
+
+    @classmethod
+    def parse(cls, value: Any) -> "Severity":
+        """Take a `Severity` or its label.
+
+        Raises
+        ------
+        ValueError
+            If there is no such severity.
+        """
+        if isinstance(value, cls):
+            return value
+        if isinstance(value, str) and value.upper() in cls.__members__:
+            return cls[value.upper()]
+        raise ValueError(f"severity is one of {', '.join(s.label for s in cls)}, not {value!r}")
+
+
+SeverityField = Annotated[
+    Severity, BeforeValidator(Severity.parse), PlainSerializer(lambda s: s.label, return_type=str)
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one detector says of one event.
+
+    Parameters
+    ----------
+    detector
+        Name of the detector, such as `new_target`.
+    subject
+        What exactly is odd; with agent, detector and `episode` it makes the anomaly's id.
+    episode
+        `trace_id` for detectors that look at runs, else the start of the window.
+    observed, expected, threshold
+        In `unit`; up to `threshold` it would not have fired.
+    p_value
+        How often the agent's own past gives something as odd; None for declared rules.
+    text
+        One sentence that a person understands at 3 a.m.
+    """
+
+    detector: str
+    subject: str
+    episode: str
+    observed: float
+    expected: float
+    unit: str
+    threshold: float
+    p_value: float | None
+    calibration: Calibration
+    severity: Severity
+    text: str
+
+
+class Anomaly(BaseModel):
+    """A finding with the event that raised it and that event's place in the log."""
+
+    model_config = ConfigDict(frozen=True)
+
+    anomaly_id: str
+    agent_id: str
+    role: str | None
+    agent_version: str | None
+    trace_id: str | None
+    event_id: str
+    time: datetime
+    detector: str
+    severity: SeverityField
+    p_value: float | None
+    calibration: Calibration
+    observed: float
+    expected: float
+    unit: str
+    threshold: float
+    text: str
+    action: str
+    tool: str | None
+    target: str | None
+    effect: str
+    data_class: str | None
+    source: str
+    partition: int
+    offset: int
+
+
+def anomaly_id(agent_id: str, detector: str, subject: str, episode: str) -> str:
+    """Deterministic id: a replay of the same log makes it again.
+
+    Every part is length-prefixed, so that no choice of names by an attacker can make the parts
+    of one anomaly read as those of another.
+    """
+    digest = hashlib.sha256()
+    for part in (str(CONTRACT_VERSION), agent_id, detector, subject, episode):
+        data = part.encode("utf-8", "surrogatepass")
+        digest.update(len(data).to_bytes(4, "big") + data)
+    return digest.hexdigest()[:20]

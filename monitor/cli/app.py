@@ -1,0 +1,74 @@
+"""What every command shares: the Typer app, common options, output, and how errors end."""
+
+import getpass
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import click
+import typer
+
+from monitor import config as settings
+from monitor.errors import ExitCode, TripswitchError
+from monitor.store import Store
+
+app: Final = typer.Typer(
+    name="tripswitch",
+    help="Watches what AI agents do, says what is odd and why, and cuts an agent off.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", help="TOML settings.", envvar="TRIPSWITCH_CONFIG", show_default=False),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
+
+
+def main() -> None:
+    """Entry point of the `tripswitch` command."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line; an error becomes one line on stderr and an exit code."""
+    try:
+        result = typer.main.get_command(app).main(arguments, "tripswitch", standalone_mode=False)
+    except click.exceptions.Abort:
+        return ExitCode.FAILED
+    except click.ClickException as error:
+        error.show()
+        return ExitCode.USAGE
+    except TripswitchError as error:
+        typer.echo(f"tripswitch: {error}", err=True)
+        return error.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output left; Python would complain at exit
+        return ExitCode.DONE
+    return result if isinstance(result, int) else ExitCode.DONE
+
+
+def open_store(path: Path | None) -> tuple[settings.Config, Store]:
+    """Load the settings and open their store."""
+    config = settings.load(path)
+    return config, Store.open(config.store)
+
+
+def operator() -> str:
+    """Who is at the keyboard, for the audit: `os:alice`."""
+    return f"os:{getpass.getuser()}"
+
+
+def print_json(document: Mapping[str, Any]) -> None:
+    """One JSON object on one line of stdout; non-ASCII is escaped, so no terminal interprets it."""
+    typer.echo(json.dumps(document, ensure_ascii=True, default=str))
+
+
+def print_json_lines(documents: Iterable[Mapping[str, Any]]) -> None:
+    """A list as JSON: one object a line."""
+    for document in documents:
+        print_json(document)

@@ -1,0 +1,346 @@
+"""Settings: one TOML file into frozen models, environment variables above it.
+
+Every key has a default; with no file at all the embedded default runs. Secrets come from the
+environment or from a file that a `*_file` key names, never from the TOML itself.
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self, TypeVar, get_args
+
+import platformdirs
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from baselines.event import DataClass, Effect
+from detectors.finding import SeverityField
+from monitor.errors import UsageError
+
+ENV_PREFIX: Final = "TRIPSWITCH_"
+SECRET_KEYS: Final = frozenset({"bot_token", "sasl_password", "ssl_password", "password"})
+
+COMMAND_LINE_VARIABLES: Final = frozenset({"config"})
+"""Variables of the command line itself, such as TRIPSWITCH_CONFIG."""
+
+SectionT = TypeVar("SectionT", bound="Section")
+Seconds = Annotated[float, Field(gt=0)]
+TripMode = Literal["observe", "enforce"]
+
+
+class Section(BaseModel):
+    """Base of every section: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SourceConfig(Section):
+    """Where events come from."""
+
+    kind: Literal["log", "kafka", "stdin"] = "log"
+    """`log`: a JSONL file followed as `tail -F` does; `kafka`; `stdin`."""
+    path: Path | None = None
+    """The event log for `log`; by default `events.jsonl` in the state directory."""
+    topic: str = "agent-actions"
+    start: Literal["earliest", "latest"] = "earliest"
+    """Where to begin where nothing was read before."""
+
+
+class KafkaConfig(Section):
+    """How to reach Kafka. Used by the source, the dead letter and the revocations topic."""
+
+    bootstrap_servers: str | None = None
+    group_id: str = "tripswitch"
+    client_id: str = "tripswitch"
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    sasl_username: str | None = None
+    sasl_password: SecretStr | None = None
+    sasl_password_file: Path | None = None
+    ssl_cafile: Path | None = None
+    ssl_certfile: Path | None = None
+    ssl_keyfile: Path | None = None
+    ssl_password: SecretStr | None = None
+    ssl_password_file: Path | None = None
+    ssl_check_hostname: bool = True
+    dead_letter_topic: str = "tripswitch-dead-letters"
+    revocations_topic: str = "tripswitch-revocations"
+    request_timeout_s: Seconds = 10.0
+
+
+class StoreConfig(Section):
+    """Where state is kept."""
+
+    url: str | None = None
+    """SQLAlchemy URL; by default SQLite in `$XDG_STATE_HOME/tripswitch/`."""
+    password: SecretStr | None = None
+    password_file: Path | None = None
+    checkpoint_interval_s: Seconds = 5.0
+    max_resident_agents: Annotated[int, Field(ge=1)] = 100_000
+
+    @field_validator("url")
+    @classmethod
+    def _is_url(cls, url: str | None) -> str | None:
+        if url is not None:
+            try:
+                backend = make_url(url).get_backend_name()
+            except ArgumentError:
+                raise ValueError("is no SQLAlchemy URL such as postgresql+psycopg://user@host/db")
+            if backend not in ("sqlite", "postgresql"):
+                raise ValueError(f"names {backend}; sqlite and postgresql are supported")
+        return url
+
+
+class BudgetConfig(Section):
+    """How many false alarms people can bear; thresholds follow."""
+
+    alerts_per_agent_per_week: Annotated[float, Field(gt=0, le=10_000)] = 1.0
+
+
+class LearningConfig(Section):
+    """When something that was alarmed on becomes normal."""
+
+    promote_runs: Annotated[int, Field(ge=1)] = 4
+    """In how many distinct runs a quarantined term must have been seen …"""
+    promote_after_s: Annotated[float, Field(ge=0)] = 86_400.0
+    """… and over how long a time."""
+
+
+class BoundaryConfig(Section):
+    """What agents may do at most; checked for every event, no learning needed."""
+
+    agents: tuple[str, ...] = ()
+    """Agent ids as shell patterns; none: every agent of the roles."""
+    roles: tuple[str, ...] = ()
+    """Roles as shell patterns; none: every role."""
+    tools: tuple[str, ...] | None = None
+    """Allowed tools as shell patterns."""
+    targets: tuple[str, ...] | None = None
+    """Allowed targets as shell patterns."""
+    data_classes: tuple[DataClass, ...] | None = None
+    never: tuple[str, ...] = ()
+    """Actions and effects never allowed, such as `delete` or `destructive`."""
+    severity: SeverityField = Field(default="high", validate_default=True)
+
+
+class AlertsConfig(Section):
+    """How alerts live."""
+
+    quiet_s: Seconds = 3600.0
+    """An alert without a new anomaly for this long is resolved."""
+    terminal: bool = True
+
+
+class SlackConfig(Section):
+    """Slack: set a channel and a bot token and alerts go there."""
+
+    channel: str | None = None
+    bot_token: SecretStr | None = None
+    bot_token_file: Path | None = None
+    api_url: str = "https://slack.com/api/"
+    timeout_s: Seconds = 10.0
+
+
+class TripRule(Section):
+    """When an alert cuts an agent off. All conditions that are given must hold."""
+
+    name: str
+    mode: TripMode = "observe"
+    severity: SeverityField = Field(default="critical", validate_default=True)
+    """At least this severe."""
+    detectors: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    agents: tuple[str, ...] = ()
+
+
+class TripConfig(Section):
+    """Automatic trips and what follows a trip."""
+
+    rules: tuple[TripRule, ...] = (TripRule(name="critical"),)
+    max_automatic_per_hour: Annotated[int, Field(ge=0)] = 5
+    protected_agents: tuple[str, ...] = ()
+    max_event_age_s: Seconds = 900.0
+    """Nothing automatic on evidence older than this."""
+    allowed_skew_s: Annotated[float, Field(ge=0)] = 2.0
+    silent_after_s: Seconds = 30.0
+    probation_s: Seconds = 3600.0
+    point_timeout_s: Seconds = 5.0
+
+
+class RetentionConfig(Section):
+    """How long the ledger keeps what is settled."""
+
+    anomalies_days: Annotated[float, Field(gt=0)] = 90.0
+    alerts_days: Annotated[float, Field(gt=0)] = 365.0
+    outbox_days: Annotated[float, Field(gt=0)] = 30.0
+
+
+class Config(BaseSettings):
+    """All settings."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix=ENV_PREFIX, env_nested_delimiter="__"
+    )
+
+    source: SourceConfig = SourceConfig()
+    kafka: KafkaConfig = KafkaConfig()
+    store: StoreConfig = StoreConfig()
+    budget: BudgetConfig = BudgetConfig()
+    learning: LearningConfig = LearningConfig()
+    boundaries: tuple[BoundaryConfig, ...] = ()
+    effects: dict[str, Effect] = {}
+    """What a tool does to the world, where name and action do not tell: `tool = "external"`."""
+    alerts: AlertsConfig = AlertsConfig()
+    slack: SlackConfig = SlackConfig()
+    trip: TripConfig = TripConfig()
+    retention: RetentionConfig = RetentionConfig()
+
+    @model_validator(mode="after")
+    def _kafka_is_named(self) -> Self:
+        if self.source.kind == "kafka" and not self.kafka.bootstrap_servers:
+            raise ValueError("source.kind is kafka: set kafka.bootstrap_servers")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment goes above the file, whose content `load` passes as arguments."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings
+
+
+def state_dir() -> Path:
+    """`$XDG_STATE_HOME/tripswitch`, or what the platform uses in its place."""
+    return Path(platformdirs.user_state_dir("tripswitch"))
+
+
+def load(path: Path | None = None) -> Config:
+    """Read the settings from a TOML file, if one is given, and from the environment.
+
+    Raises
+    ------
+    UsageError
+        If the file cannot be read, a key is unknown, a value is wrong, or a secret stands in it.
+    """
+    data: dict[str, Any] = {}
+    if path is not None:
+        try:
+            data = tomllib.loads(path.read_text("utf-8"))
+        except OSError as error:
+            raise UsageError(f"config {path}: {error.strerror}") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise UsageError(f"config {path}: {error}") from None
+        _refuse_secrets(data, path)
+    _refuse_unknown_variables(os.environ)
+    try:
+        config = Config(**data)
+    except ValidationError as error:
+        where = f"{path} and the environment" if path else "the environment"
+        raise UsageError(f"config ({where}): {_reasons(error)}") from None
+    except SettingsError as error:
+        raise UsageError(f"config (the environment): {error}") from None
+    return config.model_copy(
+        update={
+            "kafka": _read_secret_files(config.kafka),
+            "store": _read_secret_files(config.store),
+            "slack": _read_secret_files(config.slack),
+        }
+    )
+
+
+def _read_secret_files(section: SectionT) -> SectionT:
+    """The section with each secret whose `*_file` is set read from that file."""
+    found: dict[str, SecretStr] = {}
+    for key in SECRET_KEYS & set(type(section).model_fields):
+        file: Path | None = getattr(section, f"{key}_file")
+        if file is not None and getattr(section, key) is None:
+            try:
+                found[key] = SecretStr(file.read_text("utf-8").strip())
+            except (OSError, UnicodeDecodeError) as error:
+                raise UsageError(f"config: {key}_file {file}: {error}") from None
+    return section.model_copy(update=found)
+
+
+def _refuse_secrets(data: Mapping[str, Any], path: Path) -> None:
+    for section, keys in data.items():
+        if not isinstance(keys, dict):
+            continue
+        for key in SECRET_KEYS & set(keys):
+            variable = f"{ENV_PREFIX}{section}__{key}".upper()
+            raise UsageError(
+                f"config {path}: {section}.{key} is a secret and does not belong in this file; "
+                f"set {variable} or point {section}.{key}_file at a file that holds it"
+            )
+    url = data.get("store", {}).get("url") if isinstance(data.get("store"), dict) else None
+    if isinstance(url, str) and "@" in url:
+        try:
+            has_password = make_url(url).password is not None
+        except ArgumentError:
+            return  # said by the model, with the key's name
+        if has_password:
+            raise UsageError(
+                f"config {path}: store.url holds a password; set {ENV_PREFIX}STORE__URL, "
+                f"{ENV_PREFIX}STORE__PASSWORD or store.password_file instead"
+            )
+
+
+def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
+    """A misspelt section in a variable would be ignored in silence by the settings library."""
+    for name in environ:
+        if name.upper().startswith(ENV_PREFIX):
+            section = name[len(ENV_PREFIX) :].split("__")[0].lower()
+            if section not in Config.model_fields and section not in COMMAND_LINE_VARIABLES:
+                raise UsageError(f"environment: {name}: {_hint(section, Config.model_fields)}")
+
+
+def _reasons(error: ValidationError) -> str:
+    parts = []
+    for fault in error.errors(include_url=False, include_context=False, include_input=False):
+        where = ".".join(map(str, fault["loc"]))
+        if fault["type"] == "extra_forbidden":
+            known = _fields_at(fault["loc"][:-1])
+            parts.append(f"{where}: {_hint(str(fault['loc'][-1]), known)}")
+        else:
+            parts.append(f"{where}: {fault['msg']}" if where else fault["msg"])
+    return "; ".join(parts)
+
+
+def _fields_at(loc: Iterable[int | str]) -> Iterable[str]:
+    """The keys that a section knows, found by walking the models along an error's location."""
+    model: type[BaseModel] = Config
+    for part in loc:
+        if isinstance(part, str) and part in model.model_fields:
+            inner = model.model_fields[part].annotation
+            candidates = [inner, *get_args(inner)]
+            model = next(
+                (c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), model
+            )
+    return model.model_fields
+
+
+def _hint(key: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(key, list(known), n=1)
+    return "unknown key" + (f"; did you mean {near[0]!r}?" if near else "")

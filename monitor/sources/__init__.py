@@ -1,0 +1,114 @@
+"""Sources: where records come from, behind one small protocol.
+
+The worker polls from one thread and owns the offsets; a source only reads, and says which
+partitions came and went. No source ever commits for the worker.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from monitor.errors import TripswitchError
+
+
+class SourceError(TripswitchError):
+    """A source cannot be read; the message names it and what to do."""
+
+
+class Record(Protocol):
+    """One record as the source holds it; kafka-python's `ConsumerRecord` is one as it is."""
+
+    @property
+    def offset(self) -> int:
+        """Its place in the partition."""
+
+    @property
+    def timestamp(self) -> int:
+        """When the log took it in, in milliseconds since the epoch."""
+
+    @property
+    def value(self) -> bytes | None:
+        """The bytes; None for a Kafka tombstone."""
+
+
+class Chunk(NamedTuple):
+    """Consecutive records of one partition, and the offset to go on from after all of them."""
+
+    partition: int
+    records: Sequence[Record]
+    next_offset: int
+
+
+class Place(NamedTuple):
+    """Where to go on reading, as a checkpoint keeps it.
+
+    `notes` are the source's own, plain JSON, such as which file a log offset is about.
+    """
+
+    next_offset: int
+    notes: Mapping[str, Any]
+
+
+class Source(Protocol):
+    """A partitioned log that is read from one thread.
+
+    Attributes
+    ----------
+    name
+        Topic or absolute path; part of the keys in the store, so it must be stable.
+    """
+
+    name: str
+
+    def poll(self, timeout_s: float) -> list[Chunk]:
+        """Wait at most `timeout_s` for records of partitions that were started.
+
+        Raises
+        ------
+        SourceError
+            If the source cannot be read and waiting would not help, such as a wrong password.
+        """
+        ...
+
+    def take_assigned(self) -> list[int]:
+        """Partitions that became ours since the last call; nothing of them is polled yet."""
+        ...
+
+    def take_lost(self) -> list[int]:
+        """Partitions that are no longer ours since the last call."""
+        ...
+
+    def start(self, partition: int, place: Place | None) -> None:
+        """Begin reading a partition at `place`, or where the config says if it has none."""
+        ...
+
+    def hold(self, held: bool) -> None:
+        """While held, `poll` keeps the membership alive and returns nothing."""
+        ...
+
+    def notes(self, partition: int) -> Mapping[str, Any]:
+        """The notes that belong to the `next_offset` of the partition's last polled chunk."""
+        ...
+
+    def commit(self, next_offsets: Mapping[int, int]) -> None:
+        """Tell the outside how far we are. Advisory: a failure is logged, never raised."""
+        ...
+
+    def end_offset(self, partition: int) -> int:
+        """The offset that the next record of the partition will get."""
+        ...
+
+    def partition_of(self, agent_id: str) -> int:
+        """The partition in which an agent's events are, keyed as the contract says."""
+        ...
+
+    def exhausted(self) -> bool:
+        """Whether no record can ever come again, such as standard input at its end."""
+        ...
+
+    def describe(self, offset: int) -> str:
+        """An offset in words that a person can look up."""
+        ...
+
+    def close(self) -> None:
+        """Leave the group, close files."""
+        ...

@@ -1,0 +1,147 @@
+"""Opens the store: one PostgreSQL database, or two SQLite files side by side."""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError
+
+from monitor.config import StoreConfig, state_dir
+from monitor.errors import TripswitchError
+from monitor.store.migrations import upgrade
+
+BUSY_TIMEOUT_S: Final = 5.0
+
+
+class StoreError(TripswitchError):
+    """The store cannot be opened or used; the message says which store and why."""
+
+
+class Store:
+    """The ledger and the state, each behind its own engine.
+
+    Attributes
+    ----------
+    url
+        Where the ledger is, without any password, for people to read.
+    is_default
+        Whether this is the embedded default, named by nobody.
+    """
+
+    def __init__(self, ledger: Engine, state: Engine, *, is_default: bool) -> None:
+        self._ledger = ledger
+        self._state = state
+        self.is_default = is_default
+        self.url = ledger.url.render_as_string(hide_password=True)
+        self.is_sqlite = ledger.dialect.name == "sqlite"
+
+    @classmethod
+    def open(cls, config: StoreConfig) -> "Store":
+        """Open the configured store, bringing its tables up to this version's.
+
+        Raises
+        ------
+        StoreError
+            If it cannot be reached, refuses the password, or was written by a newer version.
+        """
+        url = _url(config)
+        shown = url.render_as_string(hide_password=True)
+        try:
+            if url.get_backend_name() == "sqlite":
+                ledger = _sqlite(url, synchronous="FULL")
+                state = _sqlite(_beside(url), synchronous="NORMAL")
+            else:
+                ledger = state = create_engine(
+                    url, pool_pre_ping=True, connect_args={"connect_timeout": 10}
+                )
+            upgrade(ledger, "ledger")
+            upgrade(state, "state")
+        except (DBAPIError, OSError) as error:
+            raise StoreError(f"store {shown}: {reason(error)}") from None
+        except TripswitchError as error:
+            raise StoreError(f"store {shown}: {error}") from None
+        return cls(ledger, state, is_default=config.url is None)
+
+    @contextlib.contextmanager
+    def ledger(self) -> Iterator[Connection]:
+        """One ledger transaction: commits at the end, rolls back on an error.
+
+        Raises
+        ------
+        sqlalchemy.exc.DBAPIError
+            Whatever the database says; `reason` makes one line of it.
+        """
+        with self._ledger.begin() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A ledger transaction that only reads: on SQLite it waits for no writer and delays none."""
+        with self._ledger.connect().execution_options(read_only=True) as connection:
+            with connection.begin():
+                yield connection
+
+    @contextlib.contextmanager
+    def state(self) -> Iterator[Connection]:
+        """One state transaction, likewise."""
+        with self._state.begin() as connection:
+            yield connection
+
+    def lock_path(self) -> Path | None:
+        """For SQLite, the file on which the daemon holds its lock: one daemon per store."""
+        database = self._ledger.url.database
+        return Path(f"{database}.lock") if self.is_sqlite and database else None
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._ledger.dispose()
+        self._state.dispose()
+
+
+def reason(error: BaseException) -> str:
+    """What a database said, in one line."""
+    cause = getattr(error, "orig", None) or error
+    return " ".join(str(cause).split()) or type(cause).__name__
+
+
+def _url(config: StoreConfig) -> URL:
+    if config.url is None:
+        return URL.create("sqlite", database=str(state_dir() / "ledger.db"))
+    url = make_url(config.url)
+    if url.get_backend_name() == "postgresql":
+        url = url.set(drivername="postgresql+psycopg")
+    if config.password is not None:
+        url = url.set(password=config.password.get_secret_value())
+    return url
+
+
+def _beside(url: URL) -> URL:
+    """The state file's URL: `ledger.db` -> `ledger-state.db`."""
+    path = Path(url.database or "ledger.db")
+    return url.set(database=str(path.with_name(f"{path.stem}-state{path.suffix}")))
+
+
+def _sqlite(url: URL, *, synchronous: str) -> Engine:
+    if url.database in (None, "", ":memory:"):
+        raise StoreError("SQLite in memory would forget everything; name a file")
+    Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: sqlite3.Connection, _record: Any) -> None:
+        connection.isolation_level = None  # the driver must not begin on its own
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute(f"PRAGMA synchronous={synchronous}")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        # A deferred transaction that turns into a write fails at once, whatever the timeout.
+        read_only = connection.get_execution_options().get("read_only", False)
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    return engine

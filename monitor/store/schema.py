@@ -1,0 +1,213 @@
+"""The tables. Two groups that SQLite keeps in two files, so that a checkpoint never delays a kill.
+
+*ledger*: what happened and must never be lost. *state*: what a shard knows and where it stands.
+
+Times are seconds since the epoch (REAL) where the code compares them; documents are JSON text.
+A change here needs a migration in `monitor/store/migrations`.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
+
+ledger = MetaData()
+state = MetaData()
+
+# --- ledger ------------------------------------------------------------------------------------
+
+claims = Table(
+    "claims",
+    ledger,
+    Column("source", String, primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("epoch", Integer, nullable=False),
+    Column("owner", String, nullable=False),
+    Column("claimed_at", Float, nullable=False),
+    comment="who owns a shard; every ledger transaction of a shard locks and checks its epoch",
+)
+
+anomalies = Table(
+    "anomalies",
+    ledger,
+    Column("anomaly_id", String, primary_key=True),
+    Column("agent_id", String, nullable=False, index=True),
+    Column("alert_id", String, nullable=False, index=True),
+    Column("detector", String, nullable=False),
+    Column("severity", Integer, nullable=False),
+    Column("event_time", Float, nullable=False),
+    Column("stored_at", Float, nullable=False, index=True),
+    Column("doc", Text, nullable=False),
+)
+
+alerts = Table(
+    "alerts",
+    ledger,
+    Column("alert_id", String, primary_key=True),
+    Column("agent_id", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("severity", Integer, nullable=False),
+    Column("opened_at", Float, nullable=False, index=True),
+    Column("last_anomaly_at", Float, nullable=False),
+    Column("doc", Text, nullable=False),
+)
+_is_open = text("state IN ('open', 'acknowledged')")
+Index(
+    "one_open_alert_per_agent",
+    alerts.c.agent_id,
+    unique=True,
+    sqlite_where=_is_open,
+    postgresql_where=_is_open,
+)
+
+outbox = Table(
+    "outbox",
+    ledger,
+    Column("delivery_id", String, primary_key=True, comment="the key that makes repeats one"),
+    Column("seq", BigInteger, nullable=False, unique=True, comment="order of creation"),
+    Column("stream", String, nullable=False, comment="delivered in order within one stream"),
+    Column("receiver", String, nullable=False),
+    Column("state", String, nullable=False, comment="pending, sent, dead"),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("due_at", Float, nullable=False),
+    Column("lease_until", Float, nullable=False, default=0.0),
+    Column("created_at", Float, nullable=False),
+    Column("settled_at", Float),
+    Column("last_error", Text),
+    Column("doc", Text, nullable=False, comment="the Message as JSON"),
+)
+Index("outbox_due", outbox.c.state, outbox.c.due_at)
+
+agents = Table(
+    "agents",
+    ledger,
+    Column("agent_id", String, primary_key=True),
+    Column("state", String, nullable=False, comment="AgentState"),
+    Column("order_seq", Integer, nullable=False),
+    Column("trip_id", String, comment="the trip that the state is about"),
+    Column("since", Float, nullable=False),
+    comment="only agents that were ever ordered about; any other is active",
+)
+
+trips = Table(
+    "trips",
+    ledger,
+    Column("trip_id", String, primary_key=True),
+    Column("agent_id", String, nullable=False, index=True),
+    Column("order_seq", Integer, nullable=False),
+    Column("automatic", Boolean, nullable=False),
+    Column("ordered_by", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("anomaly_id", String, comment="the evidence of an automatic trip"),
+    Column("anomaly_at", Float, comment="event time of that evidence"),
+    Column("ordered_at", Float, nullable=False, index=True),
+    Column("contained_at", Float),
+    Column("first_effective_at", Float),
+    Column("last_effective_at", Float),
+    Column("effective_count", Integer, nullable=False, default=0),
+    Column("refused_count", Integer, nullable=False, default=0),
+    Column("silent_at", Float),
+    Column("restore_ordered_at", Float),
+    Column("restore_ordered_by", String),
+    Column("restore_reason", Text),
+    Column("restored_at", Float),
+)
+
+points = Table(
+    "points",
+    ledger,
+    Column("trip_id", String, ForeignKey("trips.trip_id"), primary_key=True),
+    Column("point", String, primary_key=True),
+    Column("direction", String, nullable=False, comment="revoke or restore"),
+    Column("order_seq", Integer, nullable=False),
+    Column("state", String, nullable=False, comment="PointState"),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("due_at", Float, nullable=False),
+    Column("lease_owner", String),
+    Column("lease_until", Float, nullable=False, default=0.0),
+    Column("settled_at", Float),
+    Column("last_error", Text),
+)
+Index("points_due", points.c.state, points.c.due_at)
+
+grants = Table(
+    "grants",
+    ledger,
+    Column("grant_id", String, primary_key=True),
+    Column("agent_id", String, nullable=False, index=True),
+    Column("scope", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("granted_by", String, nullable=False),
+    Column("granted_at", Float, nullable=False),
+    Column("expires_at", Float, comment="null: a standing grant"),
+    Column("revoked_at", Float),
+    Column("revoked_by", String, comment="'trip:ID', 'blocked:ID' if added while cut off, or who"),
+)
+
+audit = Table(
+    "audit",
+    ledger,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Float, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("doc", Text, nullable=False),
+    Column("prev_hash", String, nullable=False),
+    Column("hash", String, nullable=False),
+)
+
+audit_head = Table(
+    "audit_head",
+    ledger,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("count", BigInteger, nullable=False),
+    Column("hash", String, nullable=False),
+)
+
+# --- state -------------------------------------------------------------------------------------
+
+shards = Table(
+    "shards",
+    state,
+    Column("source", String, primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("epoch", Integer, nullable=False),
+    Column("next_offset", BigInteger, nullable=False),
+    Column("saved_at", Float, nullable=False),
+    Column("doc", Text, nullable=False, comment="the source's own notes and what the shard shares"),
+)
+
+profiles = Table(
+    "profiles",
+    state,
+    Column("source", String, primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("agent_id", String, primary_key=True),
+    Column("last_seen", Float, nullable=False),
+    Column("checksum", LargeBinary, nullable=False),
+    Column("body", LargeBinary, nullable=False, comment="msgpack of Profile.dump()"),
+)
+Index("profiles_of_agent", profiles.c.agent_id)
+
+damaged_profiles = Table(
+    "damaged_profiles",
+    state,
+    Column("source", String, primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("agent_id", String, primary_key=True),
+    Column("found_at", Float, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
