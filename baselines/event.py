@@ -15,6 +15,8 @@ from pydantic import (
 
 MAX_MESSAGE_BYTES: Final = 1024 * 1024
 MAX_NAME_CHARS: Final = 1024
+MAX_AGENT_ID_BYTES: Final = 2048
+"""As UTF-8; a key that PostgreSQL can index must not be longer."""
 MAX_AHEAD_S: Final = 300.0
 """How far an event's time may lie past the moment the log took it in."""
 
@@ -104,6 +106,10 @@ class ActionEvent(BaseModel):
             event = cls.model_validate_json(raw)
         except ValidationError as error:
             raise EventError(_reasons(error)) from None
+        if len(event.agent_id) > MAX_AGENT_ID_BYTES // 4:
+            size = len(event.agent_id.encode())
+            if size > MAX_AGENT_ID_BYTES:
+                raise EventError(f"agent_id: {size} bytes; at most {MAX_AGENT_ID_BYTES} are taken")
         if taken_in_s is not None and event.time.timestamp() > taken_in_s + MAX_AHEAD_S:
             raise EventError(
                 f"time: {event.time.isoformat()} lies more than {MAX_AHEAD_S:.0f} s past the "

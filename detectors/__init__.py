@@ -1,1 +1,1 @@
-"""What is wrong: findings with evidence, raised by comparing an event with its agent's past. Pure."""
+"""What is wrong: findings with evidence, from an event beside its agent's past. Pure."""

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
+from baselines.profile import Hold
+
 CONTRACT_VERSION: Final = 1
 """Part of every anomaly id: ids of two contract versions never meet."""
 
@@ -67,6 +69,8 @@ class Finding:
         How often the agent's own past gives something as odd; None for declared rules.
     text
         One sentence that a person understands at 3 a.m.
+    hold
+        What must not be learned from the event because of this.
     """
 
     detector: str
@@ -80,6 +84,7 @@ class Finding:
     calibration: Calibration
     severity: Severity
     text: str
+    hold: Hold | None = None
 
 
 class Anomaly(BaseModel):

@@ -1,0 +1,52 @@
+# Two commands set up everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+export PYTHONWARNINGS ?= default
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run test check format bench lock migration clean
+
+help: ## what there is
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+# Everything is installed from the lock file, into the checkout alone.
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tripswitch needs Python 3.11 or newer; set PYTHON=")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+demo: $(READY) ## see an incident from the first odd action to silence, in about a minute
+	@$(BIN)/tripswitch demo
+
+run: $(READY) ## start the daemon: CONFIG=file.toml, or the embedded default
+	@$(BIN)/tripswitch run $(if $(CONFIG),--config $(CONFIG))
+
+test: $(READY) ## run all tests; fetches a Kafka broker from Maven Central the first time
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(READY) ## format, lint, types and import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY) ## put the code into form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY) ## measure the worker against a bare loop on a real broker; JSON on stdout
+	@$(BIN)/python -m tests.bench.throughput $(ARGS)
+
+lock: ## resolve the dependencies anew
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra dev --output-file requirements.lock pyproject.toml
+
+migration: $(READY) ## write a migration: GROUP=ledger|state MESSAGE="what changes"
+	@$(BIN)/python -m monitor.store.migrations $(GROUP) "$(MESSAGE)"
+
+clean: ## remove what was made
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

@@ -1,0 +1,241 @@
+"""A profile: all that is known of one agent. Small, and bounded whatever the agent does."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, NamedTuple
+from zlib import crc32
+
+from baselines.event import ActionEvent
+from baselines.repeats import Call, Repeats
+from baselines.vocabulary import Vocabulary
+from baselines.window import BYTES_IN, BYTES_OUT, CALLS, FAILURES, WINDOWS_S, Window
+
+FORMAT_VERSION: Final = 1
+MAX_TOOLS_WITH_TARGETS: Final = 128
+REMEMBERED_EVENTS: Final = 32
+"""A repeat of an event is recognised among so many last events of its agent."""
+
+_HOUR_S = 3600
+
+
+class ProfileError(ValueError):
+    """Stored data that is no profile of this version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a profile is learned by.
+
+    Parameters
+    ----------
+    window_alpha
+        By window length in seconds: the share of ordinary windows that may pass their limit.
+    promote_runs, promote_after_s
+        In how many distinct runs, and for how long, a quarantined term must be seen to be known;
+        the latter holds for a new level, too.
+    """
+
+    window_alpha: dict[int, float] = field(default_factory=lambda: dict.fromkeys(WINDOWS_S, 1e-5))
+    promote_runs: int = 4
+    promote_after_s: float = 86_400.0
+
+
+class Hold(NamedTuple):
+    """Something that was alarmed on, and so is not learned now."""
+
+    what: Literal["tool", "target", "streak", "window"]
+    window: int = 0
+    metric: int = 0
+
+
+class Observation:
+    """One event beside the past of its agent, before anything is learned from it.
+
+    Attributes
+    ----------
+    time_s
+        Event time in seconds since the epoch.
+    effect
+        read, write, destructive, external or unknown.
+    run
+        `trace_id`, or the agent's hour where there is none.
+    targets
+        The vocabulary of the tool's targets; None if the tool never had one.
+    streak
+        How many identical calls in a row this one makes, within the run.
+    """
+
+    __slots__ = ("call", "effect", "event", "profile", "run", "streak", "targets", "time_s", "tool")
+
+    def __init__(
+        self, event: ActionEvent, time_s: float, effect: str, profile: "Profile", run: str
+    ) -> None:
+        self.event = event
+        self.time_s = time_s
+        self.effect = effect
+        self.profile = profile
+        self.run = run
+        # An event without a tool is an action by itself, such as `login`.
+        self.tool = tool = event.tool or event.action
+        self.targets = profile.targets.get(tool)
+        self.call: Call = (tool, event.target, event.bytes_out, event.bytes_in)
+        self.streak = profile.repeats.count(run, self.call)
+
+
+class Profile:
+    """Everything learned about one agent, from its own events alone.
+
+    Parameters
+    ----------
+    agent_id
+        Whose profile it is.
+    rules
+        What it is learned by; not part of what is stored.
+    """
+
+    __slots__ = (
+        "agent_id",
+        "agent_version",
+        "events",
+        "first_seen_s",
+        "last_seen_s",
+        "recent",
+        "repeats",
+        "role",
+        "rules",
+        "targets",
+        "tools",
+        "windows",
+    )
+
+    def __init__(self, agent_id: str, rules: Rules) -> None:
+        self.agent_id = agent_id
+        self.rules = rules
+        self.role: str | None = None
+        self.agent_version: str | None = None
+        self.events = 0
+        self.first_seen_s = 0.0
+        self.last_seen_s = 0.0
+        self.windows = [Window(length_s, rules.window_alpha[length_s]) for length_s in WINDOWS_S]
+        self.tools = Vocabulary()
+        self.targets: dict[str, Vocabulary] = {}
+        self.repeats = Repeats()
+        self.recent: dict[int, int] = {}
+
+    def recall(self, event_id: str, raw: bytes) -> Literal["new", "repeat", "changed"]:
+        """Whether this event was seen lately: not, just so, or with other content.
+
+        Remembered by checksum: this is against producers that send twice, not against those
+        that lie, who would rather not send at all.
+        """
+        key, content = crc32(event_id.encode()), crc32(raw)
+        recent = self.recent
+        known = recent.get(key)
+        if known == content:
+            return "repeat"
+        if known is None and len(recent) >= REMEMBERED_EVENTS:
+            del recent[next(iter(recent))]
+        recent[key] = content
+        return "new" if known is None else "changed"
+
+    def observe(self, event: ActionEvent, time_s: float, effect: str) -> Observation:
+        """Count the event into its windows and set it beside the past; learns nothing of it."""
+        failed = event.status != "ok"
+        for window in self.windows:
+            if time_s >= window.end_s:
+                window.roll(time_s, self.rules.promote_after_s)
+            totals = window.totals
+            totals[CALLS] += 1
+            if event.bytes_out:
+                totals[BYTES_OUT] += event.bytes_out
+            if event.bytes_in:
+                totals[BYTES_IN] += event.bytes_in
+            if failed:
+                totals[FAILURES] += 1
+        run = event.trace_id or f"hour:{int(time_s // _HOUR_S) * _HOUR_S}"
+        return Observation(event, time_s, effect, self, run)
+
+    def learn(self, seen: Observation, holds: Collection[Hold] = ()) -> None:
+        """Learn the observed event, apart from what was alarmed on: that waits in quarantine."""
+        event, rules, run, time_s = seen.event, self.rules, seen.run, seen.time_s
+        if not self.events:
+            self.first_seen_s = self.last_seen_s = time_s
+        self.events += 1
+        self.last_seen_s = max(self.last_seen_s, time_s)
+        self.role, self.agent_version = event.role, event.agent_version
+        held = {hold.what for hold in holds} if holds else ()
+        for hold in holds:
+            if hold.what == "window":
+                self.windows[hold.window].alarmed.add(hold.metric)
+        patience = (rules.promote_runs, rules.promote_after_s)
+        # What waits in quarantine goes on waiting, also where it was not alarmed on again.
+        if "tool" in held or seen.tool in self.tools.held:
+            self.tools.hold(seen.tool, run, time_s, *patience)
+        else:
+            self.tools.use(seen.tool)
+        if event.target is not None:
+            targets = seen.targets
+            if targets is None:
+                targets = self._open_targets(seen.tool)
+            if "target" in held or "tool" in held or event.target in targets.held:
+                targets.hold(event.target, run, time_s, *patience)
+            else:
+                targets.use(event.target)
+        self.repeats.take(
+            run, seen.call, seen.streak, "streak" in held, time_s, rules.promote_after_s
+        )
+
+    def _open_targets(self, tool: str) -> Vocabulary:
+        if len(self.targets) >= MAX_TOOLS_WITH_TARGETS:
+            del self.targets[min(self.targets, key=lambda name: self.targets[name].uses)]
+        opened = self.targets[tool] = Vocabulary()
+        return opened
+
+    def dump(self) -> list[Any]:
+        """Plain data (numbers, strings, lists); `load` makes the same profile of it."""
+        return [
+            FORMAT_VERSION,
+            self.agent_id,
+            self.role,
+            self.agent_version,
+            self.events,
+            self.first_seen_s,
+            self.last_seen_s,
+            [window.dump() for window in self.windows],
+            self.tools.dump(),
+            [[tool, targets.dump()] for tool, targets in self.targets.items()],
+            self.repeats.dump(),
+            list(self.recent.items()),
+        ]
+
+    @classmethod
+    def load(cls, data: Any, rules: Rules) -> "Profile":
+        """Undo `dump`.
+
+        Raises
+        ------
+        ProfileError
+            If the data is of another version or does not have the form of a profile.
+        """
+        if not isinstance(data, list) or not data or data[0] != FORMAT_VERSION:
+            version = data[0] if isinstance(data, list) and data else data
+            raise ProfileError(
+                f"profile format {version!r:.40}; this version reads {FORMAT_VERSION}"
+            )
+        try:
+            _, agent_id, role, version, events, first_s, last_s, *rest = data
+            windows, tools, targets, repeats, recent = rest
+            profile = cls(agent_id, rules)
+            profile.role, profile.agent_version = role, version
+            profile.events, profile.first_seen_s, profile.last_seen_s = events, first_s, last_s
+            profile.windows = [
+                Window.load(window, rules.window_alpha[length_s])
+                for window, length_s in zip(windows, WINDOWS_S, strict=True)
+            ]
+            profile.tools = Vocabulary.load(tools)
+            profile.targets = {tool: Vocabulary.load(terms) for tool, terms in targets}
+            profile.repeats = Repeats.load(repeats)
+            profile.recent = dict(recent)
+        except (TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
+            raise ProfileError(f"no profile: {error}") from None
+        return profile

@@ -1,0 +1,74 @@
+"""Repeats: how often in a row an agent makes one identical call within a run."""
+
+from typing import Any, Final
+
+from baselines.level import Level
+
+MAX_OPEN_RUNS: Final = 16
+"""Runs of one agent that are followed at once; of more, the one quiet for longest is let go."""
+
+_ALPHA: Final = 0.01  # the level is asked for what is usual; its limit is not used
+
+Call = tuple[str | None, str | None, int | None, int | None]
+"""Tool, target, bytes out, bytes in: what makes two calls identical."""
+
+
+class Repeats:
+    """Streaks of identical calls per run, and a level of how long they usually get.
+
+    Attributes
+    ----------
+    level
+        Of the lengths of streaks of at least two.
+    """
+
+    __slots__ = ("_runs", "level")
+
+    def __init__(self) -> None:
+        self.level = Level("count", _ALPHA)
+        self._runs: dict[str, tuple[Call, int, bool]] = {}
+
+    def count(self, run: str, call: Call) -> int:
+        """How long the run's streak is with this call."""
+        last = self._runs.get(run)
+        return last[1] + 1 if last is not None and last[0] == call else 1
+
+    def alarmed(self, run: str) -> bool:
+        """Whether the run's streak was alarmed on already."""
+        last = self._runs.get(run)
+        return last is not None and last[2]
+
+    def take(
+        self, run: str, call: Call, streak: int, alarmed: bool, time_s: float, adopt_after_s: float
+    ) -> None:
+        """Note one call; a streak that it ends is learned, or held if it was alarmed on."""
+        last = self._runs.pop(run, None)
+        if last is not None:
+            if streak > 1:
+                alarmed = alarmed or last[2]
+            elif last[1] > 1:
+                self._end(last, time_s, adopt_after_s)
+        elif len(self._runs) >= MAX_OPEN_RUNS:
+            self._end(self._runs.pop(next(iter(self._runs))), time_s, adopt_after_s)
+        self._runs[run] = (call, streak, alarmed)  # last in order: the most recent
+
+    def _end(self, ended: tuple[Call, int, bool], time_s: float, adopt_after_s: float) -> None:
+        _, streak, alarmed = ended
+        if alarmed:
+            self.level.hold(streak, time_s, adopt_after_s)
+        elif streak > 1:
+            self.level.learn(streak)
+
+    def dump(self) -> list[Any]:
+        """Plain data; `load` makes the same repeats of it."""
+        runs = [[run, *last] for run, last in self._runs.items()]
+        return [runs, self.level.dump()]
+
+    @classmethod
+    def load(cls, data: list[Any]) -> "Repeats":
+        """Undo `dump`."""
+        repeats = cls()
+        runs, level = data
+        repeats._runs = {run: (tuple(call), streak, alarmed) for run, call, streak, alarmed in runs}
+        repeats.level = Level.load(level, "count", _ALPHA)
+        return repeats

@@ -1,0 +1,203 @@
+"""A shard: the profiles of one partition and the detectors over them. Score before learning."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from baselines.effect import EffectMap
+from baselines.event import ActionEvent
+from baselines.profile import Observation, Profile, Rules
+from detectors.boundary import Boundary, Limits
+from detectors.budget import Budget
+from detectors.finding import Anomaly, Finding, anomaly_id
+from detectors.loop import Loop
+from detectors.novelty import NewTarget, NewTool
+from detectors.spike import spikes
+
+_MAX_REMEMBERED: Final = 10_000
+
+
+class Detector(Protocol):
+    """Turns an observation into findings."""
+
+    name: str
+
+    def judge(self, seen: Observation) -> Sequence[Finding]:
+        """What is odd about the event; must not change anything."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Everything that decides what is odd; the same policy over the same log finds the same.
+
+    Parameters
+    ----------
+    rules
+        What profiles are learned by.
+    effects
+        What tools do to the world.
+    detectors
+        Asked in this order, each for every event.
+    """
+
+    rules: Rules
+    effects: EffectMap
+    detectors: tuple[Detector, ...]
+
+    @classmethod
+    def of(
+        cls,
+        budget: Budget,
+        *,
+        limits: Sequence[Limits] = (),
+        effects: EffectMap | None = None,
+        promote_runs: int = 4,
+        promote_after_s: float = 86_400.0,
+    ) -> "Policy":
+        """The policy that follows from a budget and from what people declared."""
+        detectors: tuple[Detector, ...] = (*spikes(), NewTool(budget), NewTarget(budget), Loop())
+        if limits:
+            detectors = (*detectors, Boundary(limits))
+        rules = budget.rules(promote_runs, promote_after_s)
+        return cls(rules, effects or EffectMap(), detectors)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a shard has counted since it was made."""
+
+    events: int = 0
+    repeats: int = 0
+    changed_ids: int = 0
+    anomalies: int = 0
+
+
+@dataclass(slots=True)
+class Shard:
+    """One partition of one source: its agents' profiles, in memory.
+
+    Attributes
+    ----------
+    source, partition
+        Which.
+    policy
+        What decides.
+    profiles
+        By agent; `admit` those that are stored before their agent's next event.
+    dirty
+        Agents whose profile changed since the last checkpoint.
+    """
+
+    source: str
+    partition: int
+    policy: Policy
+    profiles: dict[str, Profile] = field(default_factory=dict)
+    dirty: set[str] = field(default_factory=set)
+    tally: Tally = field(default_factory=Tally)
+    _raised: dict[str, None] = field(default_factory=dict)
+
+    def admit(self, profiles: Iterable[Profile]) -> None:
+        """Take stored profiles into memory."""
+        for profile in profiles:
+            self.profiles[profile.agent_id] = profile
+
+    def forget_beyond(self, most: int) -> None:
+        """Let the least recently seen profiles go; they must all be saved, and load again."""
+        excess = len(self.profiles) - most
+        if excess > 0:
+            oldest = sorted(self.profiles.values(), key=lambda p: p.last_seen_s)[:excess]
+            for profile in oldest:
+                del self.profiles[profile.agent_id]
+
+    def feed(self, event: ActionEvent, raw: bytes, offset: int) -> Sequence[Anomaly]:
+        """Judge one event against its agent's past, then learn it.
+
+        Parameters
+        ----------
+        event
+            What happened.
+        raw
+            The bytes that it was parsed from; tells a repeat from a changed event.
+        offset
+            Its place in the partition: the evidence.
+
+        Returns
+        -------
+        Sequence[Anomaly]
+            Nearly always empty.
+        """
+        tally = self.tally
+        tally.events += 1
+        agent_id = event.agent_id
+        profile = self.profiles.get(agent_id)
+        if profile is None:
+            profile = self.profiles[agent_id] = Profile(agent_id, self.policy.rules)
+        self.dirty.add(agent_id)
+        known = profile.recall(event.event_id, raw)
+        if known != "new":
+            if known == "repeat":
+                tally.repeats += 1
+                return ()
+            tally.changed_ids += 1
+        policy = self.policy
+        seen = profile.observe(event, event.time.timestamp(), policy.effects.of(event))
+        findings: list[Finding] | None = None
+        for detector in policy.detectors:
+            if found := detector.judge(seen):
+                findings = [*(findings or ()), *found]
+        if findings is None:
+            profile.learn(seen)
+            return ()
+        profile.learn(seen, [finding.hold for finding in findings if finding.hold])
+        return self._anomalies(seen, findings, offset)
+
+    def _anomalies(
+        self, seen: Observation, findings: Sequence[Finding], offset: int
+    ) -> Sequence[Anomaly]:
+        """The anomalies that are new; one that was raised lately is the same story going on."""
+        fresh = []
+        for finding in findings:
+            key = anomaly_id(
+                seen.event.agent_id, finding.detector, finding.subject, finding.episode
+            )
+            if key in self._raised:
+                continue
+            if len(self._raised) >= _MAX_REMEMBERED:
+                del self._raised[next(iter(self._raised))]
+            self._raised[key] = None
+            fresh.append(_anomaly(key, seen, finding, self.source, self.partition, offset))
+        self.tally.anomalies += len(fresh)
+        return fresh
+
+
+def _anomaly(
+    key: str, seen: Observation, finding: Finding, source: str, partition: int, offset: int
+) -> Anomaly:
+    event = seen.event
+    return Anomaly(
+        anomaly_id=key,
+        agent_id=event.agent_id,
+        role=event.role,
+        agent_version=event.agent_version,
+        trace_id=event.trace_id,
+        event_id=event.event_id,
+        time=event.time,
+        detector=finding.detector,
+        severity=finding.severity,
+        p_value=finding.p_value,
+        calibration=finding.calibration,
+        observed=finding.observed,
+        expected=finding.expected,
+        unit=finding.unit,
+        threshold=finding.threshold,
+        text=finding.text,
+        action=event.action,
+        tool=event.tool,
+        target=event.target,
+        effect=seen.effect,
+        data_class=event.data_class,
+        source=source,
+        partition=partition,
+        offset=offset,
+    )

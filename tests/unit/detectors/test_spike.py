@@ -1,0 +1,99 @@
+from typing import Any
+
+import numpy as np
+import pytest
+
+from detectors.budget import Budget
+from detectors.finding import Anomaly, Severity
+from detectors.shard import Policy, Shard
+from tests.kit.events import START_S, event, raw_event
+
+
+def shard(budget: float = 10.0) -> Shard:
+    return Shard("log", 0, Policy.of(Budget(budget)))
+
+
+def feed(one: Shard, number: int, time_s: float, **fields: Any) -> list[Anomaly]:
+    fields = {"target": None, **fields}
+    raw = raw_event(number, time_s, **fields)
+    return list(one.feed(event(number, time_s, **fields), raw, number))
+
+
+def steady(one: Shard, minutes: int, each: int = 3, **fields: Any) -> None:
+    """`each` calls in each of so many minutes, with some noise."""
+    rng = np.random.default_rng(5)
+    for minute in range(minutes):
+        for call in range(each + int(rng.integers(0, 2))):
+            assert feed(one, minute * 100 + call, START_S + minute * 60 + call, **fields) == []
+
+
+@pytest.mark.parametrize(
+    ("detector", "fields", "burst", "unit"),
+    [
+        ("rate_spike", {}, {}, "calls per minute"),
+        ("volume_spike", {"bytes_out": 500}, {"bytes_out": 10**7}, "bytes out per minute"),
+        ("volume_spike", {"bytes_in": 500}, {"bytes_in": 10**7}, "bytes in per minute"),
+        ("failure_spike", {}, {"status": "error"}, "failures per minute"),
+    ],
+)
+def test_a_burst_alarms_inside_its_window(
+    detector: str, fields: dict[str, Any], burst: dict[str, Any], unit: str
+) -> None:
+    one = shard()
+    steady(one, 60, **fields)
+    found: list[Anomaly] = []
+    for call in range(50):
+        found += feed(
+            one,
+            10_000 + call,
+            START_S + 3600 + call * 0.5,
+            **{**fields, **burst, "tool": f"t{call % 7}"},
+        )
+    mine = [a for a in found if a.detector == detector and a.unit == unit]
+    assert len(mine) == 1, "once a window, however long it goes on"
+    anomaly = mine[0]
+    assert anomaly.observed > anomaly.threshold > anomaly.expected
+    assert anomaly.p_value is not None
+    assert anomaly.p_value < 1e-3
+    assert (anomaly.source, anomaly.partition) == ("log", 0)
+    assert anomaly.event_id == f"e{anomaly.offset}", "the evidence is the event that raised it"
+    assert unit in anomaly.text
+
+
+def test_the_first_value_past_the_limit_is_the_one_that_alarms() -> None:
+    one = shard()
+    steady(one, 60)
+    limit = one.profiles["payroll-1"].windows[0].levels[0].limit
+    calls = 0
+    while not feed(one, 10_000 + calls, START_S + 3600 + calls * 0.1):
+        calls += 1
+        assert calls < 100
+    assert calls == int(limit)
+
+
+def test_an_extreme_volume_is_worse() -> None:
+    one = shard()
+    steady(one, 60, bytes_out=500)
+    found = feed(one, 10_000, START_S + 3600, bytes_out=10**9)
+    assert {a.severity for a in found if a.detector == "volume_spike"} == {Severity.CRITICAL}
+
+
+def test_an_agent_without_a_past_raises_nothing() -> None:
+    one = shard()
+    for call in range(200):
+        assert feed(one, call, START_S + call * 0.01, tool=f"t{call % 9}", bytes_out=10**9) == []
+
+
+def test_a_tighter_budget_never_finds_more() -> None:
+    found = []
+    for budget in (1.0, 10.0, 50.0):
+        one = shard(budget)
+        rng = np.random.default_rng(11)
+        count, number = 0, 0
+        for minute in range(2000):
+            for _ in range(int(rng.negative_binomial(2, 0.3)) + 1):
+                number += 1
+                tool = f"t{number % 7}"
+                count += len(feed(one, number, START_S + minute * 60, tool=tool))
+        found.append(count)
+    assert found == sorted(found)
