@@ -13,6 +13,7 @@ Rules
    pending is cancelled by that, for the row now carries the restore's `order_seq`.
 3. Contained means that *every* point confirmed. Partly is said as partly.
 4. Only a person restores; nothing in this table does so by time alone.
+5. A kill while the last trip is still being restored supersedes that trip's open points.
 """
 
 from collections.abc import Iterable
@@ -70,7 +71,11 @@ BLOCKED: Final = frozenset((S.TRIPPING, S.PARTIAL, S.CONTAINED, S.SILENT))
 """States in which no grant of the agent is valid."""
 
 
-class IllegalTransition(ValueError):
+PERSONS: Final = ("os:",)
+"""How the name of an actor begins who is a person; a rule's begins with `rule:`."""
+
+
+class IllegalTransitionError(ValueError):
     """What was asked makes no sense in the state that the agent is in."""
 
 
@@ -79,13 +84,13 @@ def step(state: AgentState, cause: Cause) -> AgentState:
 
     Raises
     ------
-    IllegalTransition
+    IllegalTransitionError
         If the table has no such transition.
     """
     try:
         return TRANSITIONS[state, cause]
     except KeyError:
-        raise IllegalTransition(f"an agent that is {state} knows no '{cause}'") from None
+        raise IllegalTransitionError(f"an agent that is {state} knows no '{cause}'") from None
 
 
 class PointState(StrEnum):
@@ -94,7 +99,14 @@ class PointState(StrEnum):
     PENDING = "pending"
     CONFIRMED = "confirmed"
     FAILED = "failed"
+    """Several attempts went wrong; it is tried on until it confirms or is given up."""
     GIVEN_UP = "given up"
+    SUPERSEDED = "superseded"
+    """A later trip of the same agent took over; this one's order is no longer sent."""
+
+
+OPEN: Final = frozenset((PointState.PENDING, PointState.FAILED))
+"""Points that are still to be driven."""
 
 
 Direction = Literal["revoke", "restore"]
@@ -112,6 +124,11 @@ class Order(BaseModel):
     reason: str
     ordered_by: str
     ordered_at: datetime
+
+
+def is_person(actor: str) -> bool:
+    """Whether an order of this actor is a person's order."""
+    return actor.startswith(PERSONS)
 
 
 def settle(points: Iterable[PointState]) -> Cause | None:

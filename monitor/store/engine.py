@@ -49,21 +49,24 @@ class Store:
             If it cannot be reached, refuses the password, or was written by a newer version.
         """
         url = _url(config)
-        shown = url.render_as_string(hide_password=True)
-        try:
-            if url.get_backend_name() == "sqlite":
-                ledger = _sqlite(url, synchronous="FULL")
-                state = _sqlite(_beside(url), synchronous="NORMAL")
-            else:
-                ledger = state = create_engine(
-                    url, pool_pre_ping=True, connect_args={"connect_timeout": 10}
-                )
-            upgrade(ledger, "ledger")
-            upgrade(state, "state")
-        except (DBAPIError, OSError) as error:
-            raise StoreError(f"store {shown}: {reason(error)}") from None
-        except TripswitchError as error:
-            raise StoreError(f"store {shown}: {error}") from None
+        with contextlib.ExitStack() as opened:
+            try:
+                if url.get_backend_name() == "sqlite":
+                    ledger = _sqlite(url, synchronous="FULL")
+                    opened.callback(ledger.dispose)
+                    state = _sqlite(_beside(url), synchronous="NORMAL")
+                    opened.callback(state.dispose)
+                else:
+                    ledger = state = create_engine(
+                        url, pool_pre_ping=True, connect_args={"connect_timeout": 10}
+                    )
+                    opened.callback(ledger.dispose)
+                upgrade(ledger, "ledger")
+                upgrade(state, "state")
+            except (DBAPIError, OSError, TripswitchError) as error:
+                shown = url.render_as_string(hide_password=True)
+                raise StoreError(f"store {shown}: {reason(error)}") from None
+            opened.pop_all()
         return cls(ledger, state, is_default=config.url is None)
 
     @contextlib.contextmanager
@@ -80,15 +83,22 @@ class Store:
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
-        """A ledger transaction that only reads: on SQLite it waits for no writer and delays none."""
-        with self._ledger.connect().execution_options(read_only=True) as connection:
-            with connection.begin():
-                yield connection
+        """A ledger transaction that only reads: on SQLite it waits for no writer, delays none."""
+        reader = self._ledger.connect().execution_options(read_only=True)
+        with reader as connection, connection.begin():
+            yield connection
 
     @contextlib.contextmanager
     def state(self) -> Iterator[Connection]:
         """One state transaction, likewise."""
         with self._state.begin() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def read_state(self) -> Iterator[Connection]:
+        """A state transaction that only reads, likewise."""
+        reader = self._state.connect().execution_options(read_only=True)
+        with reader as connection, connection.begin():
             yield connection
 
     def lock_path(self) -> Path | None:

@@ -74,9 +74,25 @@ Index(
 outbox = Table(
     "outbox",
     ledger,
-    Column("delivery_id", String, primary_key=True, comment="the key that makes repeats one"),
-    Column("seq", BigInteger, nullable=False, unique=True, comment="order of creation"),
-    Column("stream", String, nullable=False, comment="delivered in order within one stream"),
+    Column(
+        "seq",
+        BigInteger().with_variant(Integer, "sqlite"),  # only INTEGER counts up by itself there
+        primary_key=True,
+        comment="order of creation",
+    ),
+    Column(
+        "delivery_id",
+        String,
+        nullable=False,
+        unique=True,
+        comment="the key that makes repeats one",
+    ),
+    Column(
+        "stream",
+        String,
+        nullable=False,
+        comment="hash of the agent's id; delivered in order within",
+    ),
     Column("receiver", String, nullable=False),
     Column("state", String, nullable=False, comment="pending, sent, dead"),
     Column("attempts", Integer, nullable=False, default=0),
@@ -87,7 +103,7 @@ outbox = Table(
     Column("last_error", Text),
     Column("doc", Text, nullable=False, comment="the Message as JSON"),
 )
-Index("outbox_due", outbox.c.state, outbox.c.due_at)
+Index("outbox_pending", outbox.c.receiver, outbox.c.state, outbox.c.stream, outbox.c.seq)
 
 agents = Table(
     "agents",
@@ -97,7 +113,7 @@ agents = Table(
     Column("order_seq", Integer, nullable=False),
     Column("trip_id", String, comment="the trip that the state is about"),
     Column("since", Float, nullable=False),
-    comment="only agents that were ever ordered about; any other is active",
+    comment="agents that were granted or ordered anything; any other is active",
 )
 
 trips = Table(
@@ -122,6 +138,8 @@ trips = Table(
     Column("restore_ordered_by", String),
     Column("restore_reason", Text),
     Column("restored_at", Float),
+    Column("probation_s", Float, comment="how long probation lasts from restored_at"),
+    Column("watched_to", BigInteger, nullable=False, default=0, comment="next offset to watch"),
 )
 
 points = Table(

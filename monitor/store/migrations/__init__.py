@@ -5,14 +5,14 @@ To add one: change `schema.py`, then `make migration GROUP=ledger MESSAGE="add x
 """
 
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, inspect, text
 
 from monitor.errors import TripswitchError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 HERE: Final = Path(__file__).parent
 Group = Literal["ledger", "state"]
@@ -21,8 +21,10 @@ _POSTGRES_LOCK = 7_214_021
 """Any number, the same for every process: two daemons that start at once must not both migrate."""
 
 
-def alembic_config(group: Group) -> Config:
+def alembic_config(group: Group) -> "Config":
     """Alembic's settings for one group of tables."""
+    from alembic.config import Config  # half a second to import, and seldom needed
+
     config = Config()
     config.set_main_option("script_location", str(HERE))
     config.set_main_option("version_locations", str(HERE / group))
@@ -36,6 +38,11 @@ def version_table(group: Group) -> str:
     return f"schema_version_{group}"
 
 
+def revisions(group: Group) -> list[str]:
+    """The revisions that this version knows, the newest last."""
+    return sorted(path.name.split("_")[0] for path in (HERE / group).glob("[0-9]*.py"))
+
+
 def upgrade(engine: Engine, group: Group) -> None:
     """Bring one group of tables to this version's revision.
 
@@ -44,30 +51,27 @@ def upgrade(engine: Engine, group: Group) -> None:
     TripswitchError
         If the tables were written by a version that this one does not know.
     """
-    config = alembic_config(group)
-    script = ScriptDirectory.from_config(config)
+    known = revisions(group)
     with engine.begin() as connection:
-        if _revision(connection, group) == script.get_current_head():
+        if _revision(connection, group) == known[-1]:
             return
         if connection.dialect.name == "postgresql":
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_POSTGRES_LOCK})"))
         current = _revision(connection, group)
-        known = {revision.revision for revision in script.walk_revisions()}
         if current is not None and current not in known:
             raise TripswitchError(
                 f"its {group} is of schema {current}, which a newer Tripswitch wrote; this one "
-                f"knows up to {script.get_current_head()}. Upgrade Tripswitch, or restore a backup"
+                f"knows up to {known[-1]}. Upgrade Tripswitch, or restore a backup"
             )
-        _run(config, connection)
+        from alembic import command
+
+        config = alembic_config(group)
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
 
 
 def _revision(connection: Connection, group: Group) -> str | None:
-    context = MigrationContext.configure(connection, opts={"version_table": version_table(group)})
-    return context.get_current_revision()
-
-
-def _run(config: Config, connection: Connection) -> None:
-    from alembic import command  # 0.3 s to import, and seldom needed
-
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    table = version_table(group)
+    if not inspect(connection).has_table(table):
+        return None
+    return connection.execute(text(f"SELECT version_num FROM {table}")).scalar_one_or_none()  # noqa: S608 - a constant

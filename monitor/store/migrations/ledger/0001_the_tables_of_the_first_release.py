@@ -22,7 +22,7 @@ def upgrade() -> None:
         ),
         sa.Column("since", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("agent_id"),
-        comment="only agents that were ever ordered about; any other is active",
+        comment="agents that were granted or ordered anything; any other is active",
     )
     op.create_table(
         "alerts",
@@ -110,11 +110,19 @@ def upgrade() -> None:
     op.create_table(
         "outbox",
         sa.Column(
+            "seq",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            nullable=False,
+            comment="order of creation",
+        ),
+        sa.Column(
             "delivery_id", sa.String(), nullable=False, comment="the key that makes repeats one"
         ),
-        sa.Column("seq", sa.BigInteger(), nullable=False, comment="order of creation"),
         sa.Column(
-            "stream", sa.String(), nullable=False, comment="delivered in order within one stream"
+            "stream",
+            sa.String(),
+            nullable=False,
+            comment="hash of the agent's id; delivered in order within",
         ),
         sa.Column("receiver", sa.String(), nullable=False),
         sa.Column("state", sa.String(), nullable=False, comment="pending, sent, dead"),
@@ -125,10 +133,12 @@ def upgrade() -> None:
         sa.Column("settled_at", sa.Float(), nullable=True),
         sa.Column("last_error", sa.Text(), nullable=True),
         sa.Column("doc", sa.Text(), nullable=False, comment="the Message as JSON"),
-        sa.PrimaryKeyConstraint("delivery_id"),
-        sa.UniqueConstraint("seq"),
+        sa.PrimaryKeyConstraint("seq"),
+        sa.UniqueConstraint("delivery_id"),
     )
-    op.create_index("outbox_due", "outbox", ["state", "due_at"], unique=False)
+    op.create_index(
+        "outbox_pending", "outbox", ["receiver", "state", "stream", "seq"], unique=False
+    )
     op.create_table(
         "trips",
         sa.Column("trip_id", sa.String(), nullable=False),
@@ -152,6 +162,13 @@ def upgrade() -> None:
         sa.Column("restore_ordered_by", sa.String(), nullable=True),
         sa.Column("restore_reason", sa.Text(), nullable=True),
         sa.Column("restored_at", sa.Float(), nullable=True),
+        sa.Column(
+            "probation_s",
+            sa.Float(),
+            nullable=True,
+            comment="how long probation lasts from restored_at",
+        ),
+        sa.Column("watched_to", sa.BigInteger(), nullable=False, comment="next offset to watch"),
         sa.PrimaryKeyConstraint("trip_id"),
     )
     op.create_index(op.f("ix_trips_agent_id"), "trips", ["agent_id"], unique=False)
@@ -187,7 +204,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_trips_ordered_at"), table_name="trips")
     op.drop_index(op.f("ix_trips_agent_id"), table_name="trips")
     op.drop_table("trips")
-    op.drop_index("outbox_due", table_name="outbox")
+    op.drop_index("outbox_pending", table_name="outbox")
     op.drop_table("outbox")
     op.drop_index(op.f("ix_grants_agent_id"), table_name="grants")
     op.drop_table("grants")

@@ -1,0 +1,296 @@
+r"""From a message to what people read: lines for a terminal, blocks for Slack.
+
+Everything in a message may have been written by an attacker, so it passes through here:
+
+- `clean` makes a text safe for a terminal, a table or a log: whatever could move the cursor,
+  reorder, hide or break lines is shown as its escape instead (`\x1b`, `\u202e`).
+- In Slack, event text stands only in `rich_text` elements of type `text` (and, our own words, in
+  `plain_text`): Slack does not parse these, so `*`, `<!channel>`, `:tada:` and links stay text.
+- The notification text beside the blocks is the one place that Slack may parse; `slack_escape`
+  disarms it, and it holds no more than the agent's id.
+- The command that a person is to paste is quoted for the shell, and is never cut short.
+"""
+
+import math
+import re
+import shlex
+import unicodedata
+from typing import Any, Final, NamedTuple
+
+from alerting.alert import Alert
+from alerting.message import Message, MessageKind
+
+MAX_LINE_CHARS: Final = 600
+MAX_VALUE_CHARS: Final = 200
+MAX_LABEL_CHARS: Final = 40
+MAX_COMMAND_CHARS: Final = 1500
+MAX_DETAILS: Final = 8
+"""Together these keep a message under Slack's 3000 characters a text and, with its JSON, under
+the 13000 or so at which Slack answers `msg_blocks_too_long`."""
+
+_MAX_MARKS = 4
+_INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
+    "\U000e0100-\U000e01ef]"
+)
+"""Blank letters, joiners and variation selectors that Unicode counts as printable."""
+
+_WORDS: Final[dict[MessageKind, str]] = {
+    "opened": "alert opened",
+    "raised": "alert raised",
+    "resolved": "alert resolved",
+    "would_trip": "would have cut the agent off",
+    "trip_held": "automatic trip held back",
+    "trip_ordered": "agent is being cut off",
+    "trip_contained": "agent is cut off",
+    "trip_partial": "agent is partly cut off",
+    "trip_effective": "agent still acts after it was cut off",
+    "trip_silent": "agent is silent",
+    "restored": "agent restored",
+}
+_KILL_AFTER: Final = frozenset[MessageKind](("opened", "raised", "would_trip", "trip_held"))
+_RESTORE_AFTER: Final = frozenset[MessageKind](
+    ("trip_ordered", "trip_contained", "trip_partial", "trip_silent")
+)
+
+
+class Rendered(NamedTuple):
+    """A message in parts, all of them clean: what every receiver builds its form from.
+
+    `facts` are label and value pairs; `order` is a label and a command to paste, or a sentence
+    where no command can be given.
+    """
+
+    severity: str
+    words: str
+    headline: str
+    facts: list[tuple[str, str]]
+    order: tuple[str, str] | None
+
+
+class SlackText(NamedTuple):
+    """A message for chat.postMessage: Block Kit blocks and the text for notifications."""
+
+    blocks: list[dict[str, Any]]
+    text: str
+
+
+def clean(text: str, limit: int = MAX_VALUE_CHARS) -> str:
+    r"""Make hostile text safe to show on one line of a terminal, table or log.
+
+    Whatever is not plainly visible becomes its escape: control characters, terminal escapes,
+    line separators, bidi controls, zero-width and blank characters, lone surrogates, and
+    combining marks past the fourth in a row. Rich must be given the result as `Text` or escaped,
+    for `[red]` is left as it is.
+
+    Parameters
+    ----------
+    text
+        Any string, of any length.
+    limit
+        Most characters to return, an ellipsis included; at least 1.
+
+    Examples
+    --------
+    >>> clean("payroll\x1b[2J")
+    'payroll\\x1b[2J'
+    """
+    pieces: list[str] = []
+    length = marks = 0
+    for char in text:
+        marks = marks + 1 if unicodedata.category(char) in ("Mn", "Me") else 0
+        shown = char.isprintable() and marks <= _MAX_MARKS and not _INVISIBLE.match(char)
+        piece = char if shown else char.encode("unicode_escape").decode("ascii")
+        if length + len(piece) > limit:
+            while length > limit - 1:
+                length -= len(pieces.pop())
+            return "".join(pieces) + "…"
+        pieces.append(piece)
+        length += len(piece)
+    return "".join(pieces)
+
+
+def quote_agent(agent_id: str) -> str | None:
+    """Quote an agent's id so that a shell hands it over as it is, byte by byte.
+
+    An id that `clean` would alter is written as `$'…'` with octal escapes, which bash, zsh, ksh
+    and POSIX 2024 read alike. None if that cannot be: empty, too long, with a NUL, no UTF-8.
+    """
+    if not 0 < len(agent_id) <= MAX_COMMAND_CHARS or "\x00" in agent_id:
+        return None
+    if clean(agent_id, len(agent_id)) == agent_id:
+        return shlex.quote(agent_id)
+    try:
+        raw = agent_id.encode("utf-8")
+    except UnicodeEncodeError:
+        return None
+    plain = set(b" #%+,-./:=@_") | set(range(0x30, 0x3A)) | set(range(0x41, 0x5B))
+    plain |= set(range(0x61, 0x7B))
+    return "$'" + "".join(chr(byte) if byte in plain else f"\\{byte:03o}" for byte in raw) + "'"
+
+
+def command(verb: str, agent_id: str, reason: str) -> str | None:
+    """`tripswitch VERB AGENT --reason …`, safe to paste; None if it cannot be written safely."""
+    quoted = quote_agent(agent_id)
+    if quoted is None:
+        return None
+    why = shlex.quote(clean(reason, MAX_LABEL_CHARS))
+    if agent_id.startswith("-"):  # else the id would be taken for an option
+        line = f"tripswitch {verb} --reason {why} -- {quoted}"
+    else:
+        line = f"tripswitch {verb} {quoted} --reason {why}"
+    return line if len(line) <= MAX_COMMAND_CHARS else None
+
+
+def one_in(p_value: float) -> str:
+    """A p-value in words: 0.0004 is `about one in 2,500`."""
+    if not p_value > 1e-9:
+        return "less than one in a billion"
+    odds = 1 / p_value
+    digits = 1 - math.floor(math.log10(odds))
+    return f"about one in {max(1, int(round(odds, digits))):,}"
+
+
+def render(message: Message) -> Rendered:
+    """Say a message in clean parts."""
+    facts = [("agent", clean(message.agent_id))]
+    if message.alert is not None:
+        facts += _alert_facts(message.alert)
+    if message.trip_id is not None:
+        facts.append(("trip", clean(message.trip_id)))
+    for label, value in message.details[:MAX_DETAILS]:
+        facts.append((clean(label, MAX_LABEL_CHARS), clean(value)))
+    if len(message.details) > MAX_DETAILS:
+        facts.append(("more", f"{len(message.details) - MAX_DETAILS} further details left out"))
+    facts.append(("time", message.at.isoformat(timespec="milliseconds")))
+    return Rendered(
+        severity=message.severity.label.upper(),
+        words=_WORDS[message.kind],
+        headline=clean(message.headline, MAX_LINE_CHARS) or "–",
+        facts=[(label or "–", value or "–") for label, value in facts],
+        order=_order(message),
+    )
+
+
+def render_text(message: Message) -> list[str]:
+    """Say a message in lines for a terminal or a log file; no line breaks within."""
+    parts = render(message)
+    width = max(len(label) for label, _ in parts.facts)
+    lines = [f"{parts.severity}  {parts.words}: {parts.headline}"]
+    lines += [f"  {label:<{width}}  {value}" for label, value in parts.facts]
+    if parts.order is not None:
+        lines += [f"  {parts.order[0]}:", f"    {parts.order[1]}"]
+    return lines
+
+
+def render_slack(message: Message, key: str, *, brief: bool = False) -> SlackText:
+    """Say a message in Block Kit, within Slack's limits whatever the message holds.
+
+    Event text appears only as rich-text `text` elements, which Slack shows as they are.
+
+    Parameters
+    ----------
+    message
+        What to tell.
+    key
+        The delivery's key; its start is shown so that people recognise a repeat.
+    brief
+        Leave the facts out: for a second try where Slack refused the whole message.
+    """
+    parts = render(message)
+    said: list[dict[str, Any]] = [_section(_text(parts.headline, bold=True))]
+    if not brief:
+        facts = [
+            (_text(f"{label}: ", bold=True), _text(f"{value}\n")) for label, value in parts.facts
+        ]
+        said.append(_section(*(element for fact in facts for element in fact)))
+    if parts.order is not None:
+        label, line = parts.order
+        said.append(_section(_text(f"{label}:", bold=True)))
+        said.append({"type": "rich_text_preformatted", "elements": [_text(line)]})
+    blocks: list[dict[str, Any]] = [
+        {"type": "header", "text": _plain(f"{parts.severity}: {parts.words}")},
+        *({"type": "rich_text", "elements": [element]} for element in said),
+        {"type": "context", "elements": [_plain(f"delivery {clean(key, 12)}")]},
+    ]
+    agent = slack_escape(clean(message.agent_id, 100))
+    return SlackText(blocks, f"{parts.severity}: {parts.words}, agent {agent}")
+
+
+def slack_escape(text: str) -> str:
+    """Disarm a text for the places where Slack may parse mrkdwn.
+
+    `&`, `<`, `>` are escaped as Slack asks, which ends mentions and links that are written out.
+    Slack also links bare domains, addresses and emoji codes: these are defanged as security
+    people are used to (`evil[.]com`, `[@]here`, `mailto[:]a`), in ASCII, so that no Unicode
+    normalisation on the way brings them back. Marks of bold, italics, strike and code become
+    lookalikes, because brackets would not stop them.
+    """
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = re.sub(r"[@#]|[.:](?=\S)", r"[\g<0>]", text)
+    text = text.translate({ord("*"): "∗", ord("~"): "∼", ord("`"): "ˋ"})
+    return re.sub(r"(?<![^\W_])_|_(?![^\W_])", "‗", text)  # inside a word it marks nothing
+
+
+def _alert_facts(alert: Alert) -> list[tuple[str, str]]:
+    worst = alert.worst
+    unit = clean(worst.unit, MAX_LABEL_CHARS)
+    facts = [
+        ("why", clean(worst.text, MAX_LINE_CHARS)),
+        ("observed", f"{_number(worst.observed)} {unit}"),
+        ("expected", f"{_number(worst.expected)} {unit}, alarms above {_number(worst.threshold)}"),
+    ]
+    if worst.p_value is not None:
+        facts.append(("by chance", one_in(worst.p_value)))
+    if not alert.calibrated:
+        facts.append(("uncalibrated", "too little is known of this agent yet; judge by hand"))
+    facts.append(("severity", alert.severity.label))
+    if alert.role is not None:
+        facts.append(("role", clean(alert.role)))
+    if worst.trace_id is not None:
+        facts.append(("run", clean(worst.trace_id)))
+    done = [worst.action, *(part for part in (worst.tool, worst.target) if part)]
+    place = f"{clean(worst.source)}, partition {worst.partition}, offset {worst.offset}"
+    kinds = clean(", ".join(alert.detectors))
+    return [
+        *facts,
+        ("did", " · ".join(clean(part, 100) for part in done)),
+        ("evidence", f"{place}, event {clean(worst.event_id, 100)}"),
+        ("anomalies", f"{alert.anomaly_count:,} ({kinds})"),
+        ("alert", clean(alert.alert_id)),
+    ]
+
+
+def _order(message: Message) -> tuple[str, str] | None:
+    if message.kind in _KILL_AFTER:
+        verb, label = "kill", "to cut it off"
+    elif message.kind in _RESTORE_AFTER:
+        verb, label = "restore", "to give it back"
+    else:
+        return None
+    about = f"alert {message.alert.alert_id}" if message.alert else f"trip {message.trip_id}"
+    line = command(verb, message.agent_id, about)
+    if line is None:
+        return label, "this id cannot be pasted safely: take it from `tripswitch alerts --json`"
+    return label, line
+
+
+def _number(value: float) -> str:
+    """Whole numbers whole, others to four digits; huge ones in powers of ten."""
+    if not math.isfinite(value):
+        return str(value)
+    if abs(value) >= 1e15:
+        return f"{value:.3e}"
+    return f"{value:,.0f}" if value == int(value) or abs(value) >= 1e4 else f"{value:.4g}"
+
+
+def _plain(text: str) -> dict[str, Any]:
+    return {"type": "plain_text", "text": text, "emoji": False}
+
+
+def _text(text: str, *, bold: bool = False) -> dict[str, Any]:
+    return {"type": "text", "text": text, **({"style": {"bold": True}} if bold else {})}
+
+
+def _section(*elements: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "rich_text_section", "elements": list(elements)}

@@ -1,0 +1,1 @@
+"""The ledger's rooms: each function works inside a transaction that its caller opened."""

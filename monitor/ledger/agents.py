@@ -1,0 +1,51 @@
+"""Where agents stand. Whoever changes anything about an agent locks its row first."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from alerting.killswitch import AgentState
+from monitor.ledger import audit
+from monitor.ledger.sql import insert_if_missing
+from monitor.store.schema import agents
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where one agent stands, and the last order about it."""
+
+    agent_id: str
+    state: AgentState
+    order_seq: int
+    trip_id: str | None
+
+
+def lock(connection: Connection, agent_id: str, now_s: float) -> Standing:
+    """Lock an agent until the transaction ends, making its row if it has none."""
+    audit.lock(connection)  # always before an agent's row, so that nobody waits in a circle
+    active = {"state": AgentState.ACTIVE, "order_seq": 0, "since": now_s}
+    insert_if_missing(connection, agents, {"agent_id": agent_id, **active})
+    row = connection.execute(
+        select(agents).where(agents.c.agent_id == agent_id).with_for_update()
+    ).one()
+    return Standing(row.agent_id, AgentState(row.state), row.order_seq, row.trip_id)
+
+
+def state_of(connection: Connection, agent_id: str) -> AgentState:
+    """The agent's state; an agent that nobody ever ordered about is active."""
+    state = connection.execute(
+        select(agents.c.state).where(agents.c.agent_id == agent_id)
+    ).scalar_one_or_none()
+    return AgentState.ACTIVE if state is None else AgentState(state)
+
+
+def enter(
+    connection: Connection, agent_id: str, state: AgentState, now_s: float, **values: Any
+) -> None:
+    """Put a locked agent into a state."""
+    connection.execute(
+        update(agents)
+        .where(agents.c.agent_id == agent_id)
+        .values(state=state, since=now_s, **values)
+    )

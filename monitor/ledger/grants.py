@@ -1,0 +1,141 @@
+"""The grants registry: who may do what, asked by gateways before each action. Default is no."""
+
+import uuid
+
+from sqlalchemy import Connection, or_, select, update
+
+from alerting.grants import Grant, allowed
+from alerting.killswitch import BLOCKED, AgentState
+from monitor.errors import NotFoundError
+from monitor.ledger import agents, audit
+from monitor.ledger.sql import storable
+from monitor.store.schema import agents as agents_table
+from monitor.store.schema import grants
+
+
+def add(
+    connection: Connection,
+    *,
+    agent_id: str,
+    scope: str,
+    reason: str,
+    granted_by: str,
+    now_s: float,
+    expires_at: float | None = None,
+) -> str:
+    """Grant a scope and return the grant's id.
+
+    To an agent that is cut off nothing is granted: the grant is recorded as revoked by
+    `blocked:TRIP`, and no restore ever gives it back.
+    """
+    agent = agents.lock(connection, agent_id, now_s)
+    blocked = agent.state in BLOCKED
+    grant_id = uuid.uuid4().hex
+    connection.execute(
+        grants.insert().values(
+            grant_id=grant_id,
+            agent_id=agent_id,
+            scope=storable(scope),
+            reason=storable(reason),
+            granted_by=granted_by,
+            granted_at=now_s,
+            expires_at=expires_at,
+            revoked_at=now_s if blocked else None,
+            revoked_by=f"blocked:{agent.trip_id}" if blocked else None,
+        )
+    )
+    audit.append(
+        connection,
+        at_s=now_s,
+        actor=granted_by,
+        action="grant refused, agent is cut off" if blocked else "grant added",
+        subject=agent_id,
+        doc={"grant_id": grant_id, "scope": scope, "reason": reason, "expires_at": expires_at},
+    )
+    return grant_id
+
+
+def revoke(
+    connection: Connection, grant_id: str, by: str, now_s: float, *, reason: str = ""
+) -> Grant:
+    """Revoke one grant for good, also one that a trip holds and a restore would give back.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such grant.
+    """
+    audit.lock(connection)
+    query = select(grants).where(grants.c.grant_id == grant_id)
+    row = connection.execute(query.with_for_update()).mappings().one_or_none()
+    if row is None:
+        raise NotFoundError(f"no grant {grant_id!r:.60}; `tripswitch grants` lists them")
+    grant = Grant(**row)
+    if grant.revoked_at is not None and not str(grant.revoked_by).startswith("trip:"):
+        return grant
+    connection.execute(
+        update(grants).where(grants.c.grant_id == grant_id).values(revoked_at=now_s, revoked_by=by)
+    )
+    audit.append(
+        connection,
+        at_s=now_s,
+        actor=by,
+        action="grant revoked",
+        subject=grant.agent_id,
+        doc={"grant_id": grant_id, "scope": grant.scope, "reason": reason},
+    )
+    return get(connection, grant_id)
+
+
+def get(connection: Connection, grant_id: str) -> Grant:
+    """One grant that exists."""
+    row = connection.execute(select(grants).where(grants.c.grant_id == grant_id)).mappings().one()
+    return Grant(**row)
+
+
+def allows(connection: Connection, agent_id: str, scope: str, now_s: float) -> bool:
+    """Whether the agent is not cut off and holds a valid grant that covers the scope."""
+    # One statement: a kill between two would be missed.
+    rows = connection.execute(
+        select(grants, agents_table.c.state)
+        .outerjoin(agents_table, agents_table.c.agent_id == grants.c.agent_id)
+        .where(grants.c.agent_id == agent_id, grants.c.revoked_at.is_(None))
+    ).mappings()
+    held, state = [], AgentState.ACTIVE
+    for row in rows:
+        values = dict(row)
+        state = AgentState(values.pop("state") or AgentState.ACTIVE)
+        held.append(Grant(**values))
+    return allowed(state, held, scope, now_s)
+
+
+def list_grants(
+    connection: Connection, agent_id: str | None = None, limit: int = 1000
+) -> list[Grant]:
+    """Grants, of one agent or of all, the newest first."""
+    query = select(grants).order_by(grants.c.granted_at.desc(), grants.c.grant_id).limit(limit)
+    if agent_id is not None:
+        query = query.where(grants.c.agent_id == agent_id)
+    return [Grant(**row) for row in connection.execute(query).mappings()]
+
+
+def revoke_all(connection: Connection, trip_id: str, agent_id: str, now_s: float) -> int:
+    """Revoke every grant of the agent on behalf of a trip; returns how many."""
+    return connection.execute(
+        update(grants)
+        .where(grants.c.agent_id == agent_id, grants.c.revoked_at.is_(None))
+        .values(revoked_at=now_s, revoked_by=f"trip:{trip_id}")
+    ).rowcount
+
+
+def give_back(connection: Connection, trip_id: str, agent_id: str, now_s: float) -> int:
+    """Give back what this trip revoked and what has not expired since; returns how many."""
+    return connection.execute(
+        update(grants)
+        .where(
+            grants.c.agent_id == agent_id,
+            grants.c.revoked_by == f"trip:{trip_id}",
+            or_(grants.c.expires_at.is_(None), grants.c.expires_at > now_s),
+        )
+        .values(revoked_at=None, revoked_by=None)
+    ).rowcount

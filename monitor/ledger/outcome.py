@@ -1,0 +1,67 @@
+"""What the points of a trip, taken together, come to; and telling people about it."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, update
+
+from alerting.killswitch import OPEN, AgentState, settle, step
+from alerting.message import MessageKind
+from alerting.trip_messages import trip_message
+from monitor.ledger import agents, audit, outbox, trip
+from monitor.store.schema import trips
+
+
+def conclude(connection: Connection, trip_id: str, receivers: Sequence[str], now_s: float) -> None:
+    """Move the agent on if all points of its present trip are settled. The agent is locked."""
+    now = trip.get(connection, trip_id)
+    cause = settle(point.state for point in now.points)
+    if cause is None or now.state not in (AgentState.TRIPPING, AgentState.RESTORING):
+        return
+    state = step(now.state, cause)
+    agents.enter(connection, now.agent_id, state, now_s)
+    times = {AgentState.CONTAINED: "contained_at", AgentState.PROBATION: "restored_at"}
+    if state in times:
+        connection.execute(
+            update(trips).where(trips.c.trip_id == trip_id).values({times[state]: now_s})
+        )
+    audit.append(
+        connection,
+        at_s=now_s,
+        actor="tripswitch",
+        action=f"agent {state}",
+        subject=now.agent_id,
+        doc={"trip_id": trip_id, "cause": cause},
+    )
+    told: dict[AgentState, tuple[MessageKind, str]] = {
+        AgentState.CONTAINED: ("trip_contained", "is cut off: every enforcement point confirmed"),
+        AgentState.PARTIAL: ("trip_partial", "is cut off only partly: a point was given up"),
+        AgentState.PROBATION: ("restored", "has its grants back and is on probation"),
+    }
+    kind, headline = told[state]
+    tell(connection, trip.get(connection, trip_id), kind, headline, receivers, now_s)
+
+
+def tell(
+    connection: Connection,
+    about: trip.Trip,
+    kind: MessageKind,
+    headline: str,
+    receivers: Sequence[str],
+    now_s: float,
+    *,
+    occasion: str = "",
+) -> None:
+    """Put a message about a trip into the outbox; one per kind, order and occasion."""
+    seq = max((point.order_seq for point in about.points), default=about.order_seq)
+    details: dict[str, str | None] = {
+        "reason": about.restore_reason or about.reason,
+        "ordered by": about.restore_ordered_by or about.ordered_by,
+    }
+    for point in about.points:
+        error = f": {point.last_error}" if point.last_error and point.state in OPEN else ""
+        details[point.point] = f"{point.direction} {point.state}{error}"
+    if about.time_to_silence_s is not None:
+        details["time to silence"] = f"{about.time_to_silence_s:.1f} s"
+    message = trip_message(kind, about.agent_id, about.trip_id, headline, now_s, details)
+    identity = f"{kind}/{about.trip_id}/{seq}/{occasion}"
+    outbox.enqueue(connection, message, identity=identity, receivers=receivers, now_s=now_s)

@@ -1,0 +1,21 @@
+"""What SQLite and PostgreSQL do alike but say, or bear, differently."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+
+def insert_if_missing(connection: Connection, table: Table, values: Mapping[str, Any]) -> bool:
+    """Insert a row unless its key is there already; tells whether it was inserted."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table).values(**values).on_conflict_do_nothing()
+    # not rowcount: SQLAlchemy fetches keys that count up, and then it is 0 on PostgreSQL
+    return connection.execute(statement.returning(*table.primary_key)).first() is not None
+
+
+def storable(text: str, limit: int = 2000) -> str:
+    """Free text as every database takes it: no NUL, no lone surrogate, not without end."""
+    text = text if len(text) <= limit else text[: limit - 1] + "…"
+    return text.replace("\x00", "�").encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,145 @@
+"""A trip as the ledger holds it: the order, its enforcement points, and what became of it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, RowMapping, Select, func, select
+
+from alerting.killswitch import OPEN, AgentState, Direction, PointState
+from monitor.errors import ExitCode, NotFoundError
+from monitor.store.schema import agents, points, trips
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One enforcement point of a trip: what it was last told, and whether it confirmed."""
+
+    point: str
+    direction: Direction
+    order_seq: int
+    state: PointState
+    attempts: int
+    due_at: float
+    lease_until: float
+    settled_at: float | None
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trip:
+    """One trip. Times are seconds since the epoch.
+
+    Parameters
+    ----------
+    state
+        Where the agent stands under this trip; None once a later trip took over.
+    watched_to
+        The stream watcher has counted every record of the agent below this offset.
+    is_new
+        Whether the call that returned this trip ordered it, or found it.
+    """
+
+    trip_id: str
+    agent_id: str
+    order_seq: int
+    automatic: bool
+    ordered_by: str
+    reason: str
+    anomaly_id: str | None
+    anomaly_at: float | None
+    ordered_at: float
+    contained_at: float | None
+    first_effective_at: float | None
+    last_effective_at: float | None
+    effective_count: int
+    refused_count: int
+    silent_at: float | None
+    restore_ordered_at: float | None
+    restore_ordered_by: str | None
+    restore_reason: str | None
+    restored_at: float | None
+    probation_s: float | None
+    watched_to: int
+    state: AgentState | None
+    points: tuple[Point, ...]
+    is_new: bool = False
+
+    @property
+    def time_to_silence_s(self) -> float | None:
+        """From the order to the moment since which nothing succeeded; None until it is silent."""
+        if self.silent_at is None or self.contained_at is None:
+            return None
+        last_s = max(self.contained_at, self.last_effective_at or self.contained_at)
+        return last_s - self.ordered_at
+
+    def verdict(self) -> ExitCode:
+        """Whether every point confirmed, some are being retried, or some were given up."""
+        states = {point.state for point in self.points}
+        if states & OPEN:
+            return ExitCode.PARTLY
+        return ExitCode.FAILED if PointState.GIVEN_UP in states else ExitCode.DONE
+
+
+_TRIPS = select(trips, agents.c.state, agents.c.trip_id.label("current")).join(
+    agents, agents.c.agent_id == trips.c.agent_id
+)
+
+
+def get(connection: Connection, trip_id: str, *, is_new: bool = False) -> Trip:
+    """One trip.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none of that id.
+    """
+    found = _read(connection, _TRIPS.where(trips.c.trip_id == trip_id), is_new=is_new)
+    if not found:
+        raise NotFoundError(f"no trip {trip_id!r:.60}; `tripswitch trips` lists them")
+    return found[0]
+
+
+def list_trips(connection: Connection, agent_id: str | None = None, limit: int = 50) -> list[Trip]:
+    """Trips, of one agent or of all, the newest first."""
+    query = _TRIPS.order_by(trips.c.ordered_at.desc(), trips.c.order_seq.desc()).limit(limit)
+    if agent_id is not None:
+        query = query.where(trips.c.agent_id == agent_id)
+    return _read(connection, query)
+
+
+def automatic_since(connection: Connection, since_s: float) -> int:
+    """How many trips were ordered automatically since then."""
+    query = select(func.count()).where(trips.c.automatic, trips.c.ordered_at >= since_s)
+    return int(connection.execute(query).scalar_one())
+
+
+def _read(connection: Connection, query: Select[Any], *, is_new: bool = False) -> list[Trip]:
+    rows = connection.execute(query).mappings().all()
+    its_points: dict[str, list[Point]] = {row["trip_id"]: [] for row in rows}
+    by_name = select(points).where(points.c.trip_id.in_(list(its_points))).order_by(points.c.point)
+    for row in connection.execute(by_name):
+        its_points[row.trip_id].append(_point(row))
+    return [_trip(row, tuple(its_points[row["trip_id"]]), is_new) for row in rows]
+
+
+def _trip(row: RowMapping, its_points: tuple[Point, ...], is_new: bool) -> Trip:
+    values = dict(row)
+    state, current = values.pop("state"), values.pop("current")
+    is_current = current == values["trip_id"]
+    return Trip(
+        **values, state=AgentState(state) if is_current else None, points=its_points, is_new=is_new
+    )
+
+
+def _point(row: Row[Any]) -> Point:
+    return Point(
+        point=row.point,
+        direction=row.direction,
+        order_seq=row.order_seq,
+        state=PointState(row.state),
+        attempts=row.attempts,
+        due_at=row.due_at,
+        lease_until=row.lease_until,
+        settled_at=row.settled_at,
+        last_error=row.last_error,
+    )

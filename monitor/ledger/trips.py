@@ -1,0 +1,292 @@
+"""Orders: to cut an agent off and to give it back. Each is one ledger transaction.
+
+The registry is carried out in the same transaction as the order, so an agent is blocked there the
+moment the order is durable, whatever else is down; other points are driven under leases
+(`points`), and what the stream shows afterwards comes in through `watching`.
+"""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection, func, select, update
+
+from alerting.killswitch import (
+    BLOCKED,
+    OPEN,
+    AgentState,
+    Cause,
+    Direction,
+    PointState,
+    is_person,
+    step,
+)
+from monitor.errors import NotFoundError, UsageError
+from monitor.ledger import agents, audit, grants
+from monitor.ledger.outcome import conclude, tell
+from monitor.ledger.points import (
+    Leased,
+    any_due,
+    give_up,
+    lease_due,
+    settle_point,
+)
+from monitor.ledger.sql import storable
+from monitor.ledger.trip import Point, Trip, automatic_since, get, list_trips
+from monitor.ledger.watching import Watched, mark_silent, record_watch, watched
+from monitor.store.schema import agents as agents_table
+from monitor.store.schema import points as points_table
+from monitor.store.schema import trips
+
+__all__ = [
+    "REGISTRY",
+    "Leased",
+    "Point",
+    "Trip",
+    "Watched",
+    "any_due",
+    "automatic_since",
+    "end_probation",
+    "get",
+    "give_up",
+    "lease_due",
+    "list_trips",
+    "mark_silent",
+    "order_kill",
+    "order_restore",
+    "probation_over",
+    "record_watch",
+    "settle_point",
+    "watched",
+]
+
+REGISTRY: Final = "registry"
+"""The point that every trip has: the grants in this store."""
+
+
+def order_kill(
+    connection: Connection,
+    *,
+    agent_id: str,
+    reason: str,
+    ordered_by: str,
+    automatic: bool,
+    now_s: float,
+    points: Sequence[str],
+    receivers: Sequence[str],
+    anomaly_id: str | None = None,
+    anomaly_at: float | None = None,
+) -> Trip:
+    """Cut an agent off, whether or not it was ever seen.
+
+    An agent that is cut off already keeps its trip, and what that trip still has to do is tried
+    at once; the same evidence orders one trip at most.
+
+    Parameters
+    ----------
+    ordered_by
+        `os:NAME` for a person, `rule:NAME` for a rule.
+    points
+        Names of the enforcement points; the registry is one of them in any case.
+    receivers
+        Who is told.
+    anomaly_id, anomaly_at
+        The evidence of an automatic trip.
+
+    Returns
+    -------
+    Trip
+        With `is_new` false if no new trip was ordered.
+    """
+    reason = storable(reason)
+    agent = agents.lock(connection, agent_id, now_s)
+    if agent.trip_id is not None and agent.state in BLOCKED:
+        _try_now(connection, agent.trip_id, now_s)
+        return get(connection, agent.trip_id)
+    if automatic and anomaly_id is not None:
+        known = select(trips.c.trip_id).where(
+            trips.c.agent_id == agent_id, trips.c.anomaly_id == anomaly_id
+        )
+        if trip_id := connection.execute(known).scalars().first():
+            return get(connection, trip_id)
+    trip_id, order_seq = uuid.uuid4().hex[:12], agent.order_seq + 1
+    state = step(agent.state, Cause.KILL_ORDERED)
+    connection.execute(
+        trips.insert().values(
+            trip_id=trip_id,
+            agent_id=agent_id,
+            order_seq=order_seq,
+            automatic=automatic,
+            ordered_by=storable(ordered_by),
+            reason=reason,
+            anomaly_id=anomaly_id,
+            anomaly_at=anomaly_at,
+            ordered_at=now_s,
+        )
+    )
+    leases = _take_over(connection, agent)
+    for name in sorted({REGISTRY, *points}):
+        state_of_point = PointState.CONFIRMED if name == REGISTRY else PointState.PENDING
+        values = _fresh("revoke", order_seq, state_of_point, now_s) | leases.get(name, {})
+        connection.execute(points_table.insert().values(trip_id=trip_id, point=name, **values))
+    agents.enter(connection, agent_id, state, now_s, order_seq=order_seq, trip_id=trip_id)
+    revoked = grants.revoke_all(connection, trip_id, agent_id, now_s)
+    audit.append(
+        connection,
+        at_s=now_s,
+        actor=ordered_by,
+        action="kill ordered",
+        subject=agent_id,
+        doc={
+            "trip_id": trip_id,
+            "order_seq": order_seq,
+            "reason": reason,
+            "automatic": automatic,
+            "anomaly_id": anomaly_id,
+            "grants_revoked": revoked,
+        },
+    )
+    ordered = get(connection, trip_id, is_new=True)
+    tell(connection, ordered, "trip_ordered", f"is being cut off: {reason}", receivers, now_s)
+    conclude(connection, trip_id, receivers, now_s)
+    return get(connection, trip_id, is_new=True)
+
+
+def order_restore(
+    connection: Connection,
+    *,
+    agent_id: str,
+    reason: str,
+    ordered_by: str,
+    now_s: float,
+    probation_s: float,
+    receivers: Sequence[str],
+) -> Trip:
+    """Give an agent back what its trip took; a person's order, with a reason.
+
+    What was still to be revoked is not tried any more. A point that is being driven right now is
+    told once that attempt has ended. An agent that is restored already keeps its trip.
+
+    Raises
+    ------
+    UsageError
+        If no person orders it, or without a reason.
+    NotFoundError
+        If the agent was never cut off.
+    """
+    if not is_person(ordered_by):
+        raise UsageError(f"only a person restores an agent, not {ordered_by!r}")
+    if not reason.strip():
+        raise UsageError("a restore needs a reason")
+    reason = storable(reason)
+    agent = agents.lock(connection, agent_id, now_s)
+    if agent.trip_id is None:
+        raise NotFoundError(f"agent {agent_id!r:.200} was never cut off: nothing to restore")
+    if agent.state not in BLOCKED:
+        _try_now(connection, agent.trip_id, now_s)
+        return get(connection, agent.trip_id)
+    trip_id, order_seq = agent.trip_id, agent.order_seq + 1
+    state = step(agent.state, Cause.RESTORE_ORDERED)
+    its_points = points_table.c.trip_id == trip_id
+    # `lease_until` stays: a revocation under way must have ended before the restore is sent.
+    turned = _fresh("restore", order_seq, PointState.PENDING, now_s)
+    connection.execute(update(points_table).where(its_points).values(turned))
+    connection.execute(
+        update(points_table)
+        .where(its_points, points_table.c.point == REGISTRY)
+        .values(_fresh("restore", order_seq, PointState.CONFIRMED, now_s))
+    )
+    connection.execute(
+        update(trips)
+        .where(trips.c.trip_id == trip_id)
+        .values(
+            restore_ordered_at=now_s,
+            restore_ordered_by=storable(ordered_by),
+            restore_reason=reason,
+            probation_s=probation_s,
+        )
+    )
+    agents.enter(connection, agent_id, state, now_s, order_seq=order_seq)
+    given_back = grants.give_back(connection, trip_id, agent_id, now_s)
+    audit.append(
+        connection,
+        at_s=now_s,
+        actor=ordered_by,
+        action="restore ordered",
+        subject=agent_id,
+        doc={
+            "trip_id": trip_id,
+            "order_seq": order_seq,
+            "reason": reason,
+            "grants_given_back": given_back,
+        },
+    )
+    conclude(connection, trip_id, receivers, now_s)
+    return get(connection, trip_id, is_new=True)
+
+
+def probation_over(connection: Connection, now_s: float) -> Sequence[str]:
+    """The agents whose probation is over, and who are not active yet."""
+    query = (
+        select(agents_table.c.agent_id)
+        .join(trips, trips.c.trip_id == agents_table.c.trip_id)
+        .where(
+            agents_table.c.state == AgentState.PROBATION,
+            trips.c.restored_at + func.coalesce(trips.c.probation_s, 0.0) <= now_s,
+        )
+    )
+    return connection.execute(query).scalars().all()
+
+
+def end_probation(connection: Connection, now_s: float) -> int:
+    """Make the agents active whose probation is over; returns how many."""
+    ended = 0
+    for agent_id in probation_over(connection, now_s):
+        agent = agents.lock(connection, agent_id, now_s)
+        if agent.state is not AgentState.PROBATION:
+            continue  # killed again in the meantime
+        agents.enter(connection, agent_id, step(agent.state, Cause.PROBATION_OVER), now_s)
+        audit.append(
+            connection,
+            at_s=now_s,
+            actor="tripswitch",
+            action="probation over",
+            subject=agent_id,
+            doc={"trip_id": agent.trip_id},
+        )
+        ended += 1
+    return ended
+
+
+def _try_now(connection: Connection, trip_id: str, now_s: float) -> None:
+    """Asked again, a person does not want to wait for the next attempt."""
+    connection.execute(
+        update(points_table)
+        .where(points_table.c.trip_id == trip_id, points_table.c.state.in_(sorted(OPEN)))
+        .values(due_at=now_s)
+    )
+
+
+def _take_over(connection: Connection, agent: agents.Standing) -> dict[str, dict[str, Any]]:
+    """End what the last trip still has open; the leases that the new orders must wait for."""
+    its = points_table.c.trip_id == agent.trip_id
+    rows = connection.execute(select(points_table).where(its)).all()
+    connection.execute(
+        update(points_table)
+        .where(its, points_table.c.state.in_(sorted(OPEN)))
+        .values(state=PointState.SUPERSEDED)
+    )
+    return {r.point: {"lease_owner": r.lease_owner, "lease_until": r.lease_until} for r in rows}
+
+
+def _fresh(direction: Direction, order_seq: int, state: PointState, now_s: float) -> dict[str, Any]:
+    """What every point row says right after an order."""
+    return {
+        "direction": direction,
+        "order_seq": order_seq,
+        "state": state,
+        "attempts": 0,
+        "due_at": now_s,
+        "settled_at": now_s if state is PointState.CONFIRMED else None,
+        "last_error": None,
+    }

@@ -1,0 +1,221 @@
+"""What a shard leaves in the store: its claim, its place, its profiles.
+
+A claim gives the shard to one owner under an epoch. Every transaction of the owner locks and
+checks the epoch, so that one who lost the shard without noticing can save nothing any more.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ormsgpack
+from sqlalchemy import ColumnElement, Connection, Select, Table, delete, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from baselines.profile import Profile, ProfileError, Rules
+from monitor.sources import Place
+from monitor.store.schema import claims, damaged_profiles, profiles, shards
+
+log = logging.getLogger(__name__)
+
+_MAX_PARAMETERS = 500
+
+
+class ShardLostError(Exception):
+    """Another owner has claimed the shard since; nothing of ours may be saved or done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to write for one shard."""
+
+    source: str
+    partition: int
+    epoch: int
+
+
+def claim(ledger: Connection, source: str, partition: int, *, owner: str, now_s: float) -> Claim:
+    """Take a shard over, in the ledger; `adopt` must follow in the state."""
+    row = ledger.execute(
+        select(claims.c.epoch)
+        .where(claims.c.source == source, claims.c.partition == partition)
+        .with_for_update()
+    ).one_or_none()
+    epoch = (row.epoch if row else 0) + 1
+    _upsert(
+        ledger,
+        claims,
+        [
+            {
+                "source": source,
+                "partition": partition,
+                "epoch": epoch,
+                "owner": owner,
+                "claimed_at": now_s,
+            }
+        ],
+    )
+    return Claim(source, partition, epoch)
+
+
+def adopt(state: Connection, mine: Claim, now_s: float) -> Place | None:
+    """Take a shard over in the state, and say where its last checkpoint stands.
+
+    Raises
+    ------
+    ShardLostError
+        If a later claim was faster.
+    """
+    row = state.execute(_shard_row(mine).with_for_update()).one_or_none()
+    if row is None:
+        _upsert(
+            state,
+            shards,
+            [
+                {
+                    "source": mine.source,
+                    "partition": mine.partition,
+                    "epoch": mine.epoch,
+                    "next_offset": -1,
+                    "saved_at": now_s,
+                    "doc": "{}",
+                }
+            ],
+        )
+        return None
+    if row.epoch > mine.epoch:
+        raise ShardLostError
+    state.execute(update(shards).where(*_is(mine)).values(epoch=mine.epoch))
+    return Place(row.next_offset, json.loads(row.doc)) if row.next_offset >= 0 else None
+
+
+def check(ledger: Connection, mine: Claim) -> None:
+    """Lock the claim for this ledger transaction.
+
+    Raises
+    ------
+    ShardLostError
+        If it is no longer ours.
+    """
+    epoch = ledger.execute(
+        select(claims.c.epoch)
+        .where(claims.c.source == mine.source, claims.c.partition == mine.partition)
+        .with_for_update()
+    ).scalar_one_or_none()
+    if epoch != mine.epoch:
+        raise ShardLostError
+
+
+def save(
+    state: Connection, mine: Claim, place: Place, changed: Iterable[Profile], now_s: float
+) -> None:
+    """Checkpoint: the changed profiles and the offset to go on from, in one transaction.
+
+    Raises
+    ------
+    ShardLostError
+        If the shard is no longer ours, or a checkpoint further on is stored.
+    """
+    row = state.execute(_shard_row(mine).with_for_update()).one_or_none()
+    if row is None or row.epoch != mine.epoch or row.next_offset > place.next_offset:
+        raise ShardLostError
+    rows = []
+    for profile in changed:
+        body = ormsgpack.packb(profile.dump())
+        rows.append(
+            {
+                "source": mine.source,
+                "partition": mine.partition,
+                "agent_id": profile.agent_id,
+                "last_seen": profile.last_seen_s,
+                "checksum": _checksum(body),
+                "body": body,
+            }
+        )
+    _upsert(state, profiles, rows)
+    state.execute(
+        update(shards)
+        .where(*_is(mine))
+        .values(next_offset=place.next_offset, saved_at=now_s, doc=json.dumps(dict(place.notes)))
+    )
+
+
+def load_profiles(
+    state: Connection, mine: Claim, agent_ids: Collection[str], rules: Rules, now_s: float
+) -> list[Profile]:
+    """The stored profiles of these agents; a damaged one is set aside, its agent starts anew."""
+    wanted = list(agent_ids)
+    found = []
+    for start in range(0, len(wanted), _MAX_PARAMETERS):
+        rows = state.execute(
+            select(profiles.c.agent_id, profiles.c.checksum, profiles.c.body).where(
+                profiles.c.source == mine.source,
+                profiles.c.partition == mine.partition,
+                profiles.c.agent_id.in_(wanted[start : start + _MAX_PARAMETERS]),
+            )
+        ).all()
+        for agent_id, checksum, body in rows:
+            try:
+                found.append(_profile(agent_id, checksum, body, rules))
+            except ProfileError as error:
+                _set_aside(state, mine, agent_id, body, str(error), now_s)
+    return found
+
+
+def _profile(agent_id: str, checksum: bytes, body: bytes, rules: Rules) -> Profile:
+    if _checksum(body) != checksum:
+        raise ProfileError("checksum does not match")
+    try:
+        profile = Profile.load(ormsgpack.unpackb(body), rules)
+    except ormsgpack.MsgpackDecodeError as error:
+        raise ProfileError(f"no msgpack: {error}") from None
+    if profile.agent_id != agent_id:
+        raise ProfileError("belongs to another agent")
+    return profile
+
+
+def _set_aside(
+    state: Connection, mine: Claim, agent_id: str, body: bytes, reason: str, now_s: float
+) -> None:
+    log.error(
+        "profile of agent %r in %s/%d is damaged (%s): kept in damaged_profiles, learning anew",
+        agent_id, mine.source, mine.partition, reason,
+    )  # fmt: skip
+    key = {"source": mine.source, "partition": mine.partition, "agent_id": agent_id}
+    _upsert(state, damaged_profiles, [{**key, "found_at": now_s, "reason": reason, "body": body}])
+    state.execute(
+        delete(profiles).where(
+            profiles.c.source == mine.source,
+            profiles.c.partition == mine.partition,
+            profiles.c.agent_id == agent_id,
+        )
+    )
+
+
+def _checksum(body: bytes) -> bytes:
+    return hashlib.blake2b(body, digest_size=8).digest()
+
+
+def _is(mine: Claim) -> tuple[ColumnElement[bool], ...]:
+    return (shards.c.source == mine.source, shards.c.partition == mine.partition)
+
+
+def _shard_row(mine: Claim) -> Select[tuple[int, int, str]]:
+    return select(shards.c.epoch, shards.c.next_offset, shards.c.doc).where(*_is(mine))
+
+
+def _upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows, or replace those whose primary key is there already."""
+    if not rows:
+        return
+    insert = postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
+    statement = insert(table)
+    keys = [column.name for column in table.primary_key]
+    values = {c.name: statement.excluded[c.name] for c in table.columns if c.name not in keys}
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=keys, set_=values), list(rows)
+    )
