@@ -83,6 +83,8 @@ class KafkaConfig(Section):
     dead_letter_topic: str = "tripswitch-dead-letters"
     revocations_topic: str = "tripswitch-revocations"
     request_timeout_s: Seconds = 10.0
+    session_timeout_s: Seconds = 10.0
+    """How long after its death a member's partitions go to another one."""
 
 
 class StoreConfig(Section):

@@ -7,12 +7,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-import click
 import typer
+from sqlalchemy.exc import DBAPIError
+from typer.exceptions import TyperException
 
 from monitor import config as settings
 from monitor.errors import ExitCode, TripswitchError
 from monitor.store import Store
+from monitor.store.engine import reason
 
 app: Final = typer.Typer(
     name="tripswitch",
@@ -38,14 +40,18 @@ def run(arguments: list[str]) -> int:
     """Run one command line; an error becomes one line on stderr and an exit code."""
     try:
         result = typer.main.get_command(app).main(arguments, "tripswitch", standalone_mode=False)
-    except click.exceptions.Abort:
+    except typer.Abort:
         return ExitCode.FAILED
-    except click.ClickException as error:
-        error.show()
+    except TyperException as error:
+        said = error.format_message()  # the whole help where no command was named
+        typer.echo(said if said.startswith("Usage:") else f"tripswitch: {said}", err=True)
         return ExitCode.USAGE
     except TripswitchError as error:
         typer.echo(f"tripswitch: {error}", err=True)
         return error.exit_code
+    except DBAPIError as error:
+        typer.echo(f"tripswitch: the store failed: {reason(error)}", err=True)
+        return ExitCode.FAILED
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output left; Python would complain at exit
         return ExitCode.DONE

@@ -1,0 +1,165 @@
+"""`tripswitch grants`: what agents may do, for how long, and why."""
+
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from sqlalchemy import Connection
+
+from alerting.grants import Grant
+from alerting.render import clean
+from monitor.cli.app import (
+    ConfigOption,
+    JsonOption,
+    app,
+    open_store,
+    operator,
+    print_json,
+    print_json_lines,
+)
+from monitor.cli.kill import AgentArgument, ReasonOption, check_order
+from monitor.cli.trip_view import iso
+from monitor.duration import parse_duration
+from monitor.errors import ExitCode, UsageError
+from monitor.ledger import grants
+
+grants_app = typer.Typer(rich_markup_mode=None)
+app.add_typer(grants_app, name="grants")
+
+
+@grants_app.callback(
+    invoke_without_command=True, epilog="Example: tripswitch grants --agent payroll-7"
+)
+def list_(
+    context: typer.Context,
+    agent: Annotated[str | None, typer.Option(help="Of this agent.", show_default=False)] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest first.")] = 100,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List grants, the newest first."""
+    if context.invoked_subcommand is not None:
+        return
+    with _ledger(config, writes=False) as ledger:
+        found = grants.list_grants(ledger, agent, limit)
+    now_s = time.time()
+    if as_json:
+        print_json_lines(_document(grant, now_s) for grant in found)
+        return
+    for grant in found:
+        typer.echo(_line(grant, now_s))
+    if not found:
+        typer.echo("no grants")
+
+
+@grants_app.command(
+    epilog="Example: tripswitch grants add payroll-7 --scope 'mail.*' --reason 'month end' --for 1h"
+)
+def add(
+    agent: AgentArgument,
+    scope: Annotated[str, typer.Option(help="What it may do; a shell pattern such as mail.*")],
+    reason: ReasonOption,
+    lasts: Annotated[
+        str | None, typer.Option("--for", help="How long: 15m, 1h, 2d.", show_default=False)
+    ] = None,
+    standing: Annotated[bool, typer.Option("--standing", help="Without an end.")] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Grant a scope to an agent, for a time. An agent that is cut off is refused (exit code 4)."""
+    check_order(agent, reason)
+    if not scope:
+        raise UsageError("--scope is empty")
+    if (lasts is None) is not standing:
+        raise UsageError("say how long it lasts with --for 1h, or --standing if it has no end")
+    now_s = time.time()
+    expires_at = None if lasts is None else now_s + parse_duration(lasts)
+    with _ledger(config, writes=True) as ledger:
+        grant_id = grants.add(
+            ledger,
+            agent_id=agent,
+            scope=scope,
+            reason=reason,
+            granted_by=operator(),
+            now_s=now_s,
+            expires_at=expires_at,
+        )
+        grant = grants.get(ledger, grant_id)
+    exit_code = ExitCode.DONE if grant.is_valid(now_s) else ExitCode.FAILED
+    _print(grant, now_s, as_json)
+    return exit_code
+
+
+@grants_app.command(epilog="Example: tripswitch grants revoke 0b5e… --reason 'no longer needed'")
+def revoke(
+    grant: Annotated[str, typer.Argument(metavar="GRANT", help="The grant's id.")],
+    reason: ReasonOption,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Revoke one grant for good."""
+    now_s = time.time()
+    with _ledger(config, writes=True) as ledger:
+        revoked = grants.revoke(ledger, grant, operator(), now_s, reason=reason)
+    _print(revoked, now_s, as_json)
+
+
+@grants_app.command(epilog="Example: tripswitch grants check payroll-7 --scope mail.send")
+def check(
+    agent: AgentArgument,
+    scope: Annotated[str, typer.Option(help="What it wants to do.")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Ask as a gateway would: exit code 0 if the agent may, 4 if not."""
+    with _ledger(config, writes=False) as ledger:
+        allowed = grants.allows(ledger, agent, scope, time.time())
+    if as_json:
+        print_json({"agent_id": agent, "scope": scope, "allowed": allowed})
+    else:
+        typer.echo("allowed" if allowed else "refused")
+    return ExitCode.DONE if allowed else ExitCode.FAILED
+
+
+@contextmanager
+def _ledger(config: Path | None, *, writes: bool) -> Iterator[Connection]:
+    _, store = open_store(config)
+    with closing(store), store.ledger() if writes else store.read() as ledger:
+        yield ledger
+
+
+def _print(grant: Grant, now_s: float, as_json: bool) -> None:
+    if as_json:
+        print_json(_document(grant, now_s))
+    else:
+        typer.echo(_line(grant, now_s))
+
+
+def _document(grant: Grant, now_s: float) -> dict[str, Any]:
+    return {
+        "grant_id": grant.grant_id,
+        "agent_id": grant.agent_id,
+        "scope": grant.scope,
+        "valid": grant.is_valid(now_s),
+        "reason": grant.reason,
+        "granted_by": grant.granted_by,
+        "granted_at": iso(grant.granted_at),
+        "expires_at": iso(grant.expires_at),
+        "revoked_at": iso(grant.revoked_at),
+        "revoked_by": grant.revoked_by,
+    }
+
+
+def _line(grant: Grant, now_s: float) -> str:
+    if grant.revoked_at is not None:
+        standing = f"revoked by {clean(grant.revoked_by or '?')}"
+    elif not grant.is_valid(now_s):
+        standing = f"expired {iso(grant.expires_at)}"
+    else:
+        standing = f"until {iso(grant.expires_at)}" if grant.expires_at else "standing"
+    who, what = clean(grant.agent_id, 80), clean(grant.scope, 80)
+    why = f"by {clean(grant.granted_by)}: {clean(grant.reason, 120)}"
+    return f"{grant.grant_id}  {who}  {what}  {standing}  {why}"

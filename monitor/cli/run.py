@@ -1,0 +1,68 @@
+"""`tripswitch run`: the daemon."""
+
+import signal
+import sys
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from monitor import config as settings
+from monitor import log
+from monitor.cli.app import ConfigOption, app, print_json
+from monitor.config import Config
+from monitor.service import Service, build
+
+
+@app.command(epilog="Example: TRIPSWITCH_KAFKA__BOOTSTRAP_SERVERS=broker:9092 tripswitch run")
+def run(
+    config: ConfigOption = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Log more.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object with counts at the end.")
+    ] = False,
+) -> None:
+    """Watch the stream until stopped: learn, alert, cut off. SIGTERM or Ctrl-C saves and ends."""
+    log.set_up(verbose=verbose)
+    chosen = settings.load(config)
+    if as_json:
+        alerts = chosen.alerts.model_copy(update={"terminal": False})  # stdout is for the JSON
+        chosen = chosen.model_copy(update={"alerts": alerts})
+    service = build(chosen, sys.stdout)
+    typer.echo(_headline(chosen, service), err=True)
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        service.worker.stop()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    service.run()
+    counts = service.worker.counts
+    if as_json:
+        print_json(
+            {
+                "events": counts.events,
+                "rejected": counts.rejected,
+                "anomalies": counts.anomalies,
+                "checkpoints": counts.checkpoints,
+            }
+        )
+        return
+    typer.echo(
+        f"stopped: {counts.events:,} events read, {counts.rejected:,} refused, "
+        f"{counts.anomalies:,} anomalies",
+        err=True,
+    )
+
+
+def _headline(config: Config, service: Service) -> str:
+    """What this daemon does, in a few lines for whoever started it."""
+    armed = [rule.name for rule in config.trip.rules if rule.mode == "enforce"]
+    mode = f"armed: {', '.join(armed)}" if armed else "observing: nothing is cut off by itself"
+    told = ", ".join(service.worker.response.receivers) or "nobody: set slack.channel"
+    return (
+        f"tripswitch reads {service.worker.source.name}\n"
+        f"  store   {service.worker.store.url}\n"
+        f"  alerts  {told}\n"
+        f"  trips   {mode}"
+    )

@@ -1,0 +1,34 @@
+"""Logs: readable lines on stderr. Names and texts from events are made safe before they print."""
+
+import logging
+import sys
+from typing import Final
+
+from alerting.render import clean
+
+_MAX_LINE_CHARS: Final = 2000
+
+
+class SafeFormatter(logging.Formatter):
+    """Formats a record as one line that no terminal interprets and no event can fake."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line; a traceback, if there is one, follows on lines of its own."""
+        trace = record.exc_info
+        record.exc_info = None
+        line = clean(super().format(record), _MAX_LINE_CHARS)
+        record.exc_info = trace
+        return f"{line}\n{self.formatException(trace)}" if trace else line
+
+
+def set_up(*, verbose: bool = False) -> None:
+    """Send this service's log to stderr; libraries only from warnings on."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        SafeFormatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S%z")
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    for floor in ("monitor", "alerting", "detectors", "baselines"):
+        logging.getLogger(floor).setLevel(logging.DEBUG if verbose else logging.INFO)
+    # Its retries are loud; what matters of them becomes an error of ours.
+    logging.getLogger("kafka").setLevel(logging.ERROR)

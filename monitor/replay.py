@@ -1,0 +1,153 @@
+"""Replay: the same detection over history, from empty profiles, without side effects.
+
+Event time stands for the clock. For the same number of partitions the anomaly ids are those of a
+live run over the same events.
+"""
+
+import gzip
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from alerting.alert import Alert
+from alerting.policy import decide_trip, fold
+from baselines.event import MAX_MESSAGE_BYTES, ActionEvent, EventError
+from detectors.finding import Anomaly
+from detectors.shard import Policy, Shard
+from monitor.errors import TripswitchError
+from monitor.ledger.alerts import Response
+from monitor.sources.partition import partition_for
+
+_HOUR: Final = timedelta(hours=1)
+
+
+@dataclass(slots=True)
+class Summary:
+    """What a replay counted; the figures of `replay --json`."""
+
+    events: int = 0
+    rejected: int = 0
+    repeats: int = 0
+    agents: int = 0
+    anomalies: int = 0
+    alerts: int = 0
+    would_be_trips: int = 0
+
+
+@dataclass(slots=True)
+class Replay:
+    """One pass over a log.
+
+    Parameters
+    ----------
+    policy, response
+        What is odd, and what would be done about it.
+    partitions
+        Over how many shards agents are spread, as Kafka's partitioner would.
+    on_anomaly
+        Called with each anomaly, in order.
+    on_rejected
+        Called with line number (from 0), bytes and reason of each line that is no event.
+    """
+
+    policy: Policy
+    response: Response
+    partitions: int = 1
+    on_anomaly: Callable[[Anomaly], None] = lambda _: None
+    on_rejected: Callable[[int, bytes, str], None] = lambda _line, _raw, _why: None
+    summary: Summary = field(default_factory=Summary)
+    _alerts: dict[str, Alert] = field(default_factory=dict)
+    _tripped: dict[str, str] = field(default_factory=dict)
+    _trip_times: list[datetime] = field(default_factory=list)
+    _seen: set[str] = field(default_factory=set)
+
+    def run(self, lines: Iterator[bytes], source: str) -> Summary:
+        """Feed every line; returns the summary.
+
+        Parameters
+        ----------
+        lines
+            One event each, as `read_lines` gives them.
+        source
+            Name of the log, for the evidence.
+        """
+        shards = [Shard(source, number, self.policy) for number in range(self.partitions)]
+        for number, line in enumerate(lines):
+            if not line.strip():
+                continue
+            try:
+                event = ActionEvent.parse(line)
+            except EventError as error:
+                self.summary.rejected += 1
+                self.on_rejected(number, line, str(error))
+                continue
+            self.summary.events += 1
+            partition = partition_for(event.agent_id, self.partitions) if shards[1:] else 0
+            for anomaly in shards[partition].feed(event, line, number):
+                self._take(anomaly)
+        self.summary.agents = sum(len(shard.profiles) for shard in shards)
+        self.summary.repeats = sum(shard.tally.repeats for shard in shards)
+        return self.summary
+
+    def _take(self, anomaly: Anomaly) -> None:
+        if anomaly.anomaly_id in self._seen:
+            return
+        self._seen.add(anomaly.anomaly_id)
+        self.summary.anomalies += 1
+        self.on_anomaly(anomaly)
+        agent_id, now = anomaly.agent_id, anomaly.time
+        folded = fold(self._alerts.get(agent_id), anomaly, now, self.response.quiet_s)
+        self._alerts[agent_id] = folded.alert
+        self.summary.alerts += folded.news == "opened"
+        self._consider_trip(anomaly, folded.alert, now)
+
+    def _consider_trip(self, anomaly: Anomaly, alert: Alert, now: datetime) -> None:
+        """Count a trip once per alert; after it the agent would have been cut off."""
+        if self._tripped.get(anomaly.agent_id) == alert.alert_id:
+            return
+        lately = sum(now - _HOUR < at <= now for at in self._trip_times)
+        decision = decide_trip(
+            self.response.rules, self.response.guards, anomaly, alert, now, lately
+        )
+        if decision is not None and decision.outcome != "held":
+            self._tripped[anomaly.agent_id] = alert.alert_id
+            self._trip_times.append(now)
+            self.summary.would_be_trips += 1
+
+
+def read_lines(path: Path, on_progress: Callable[[int], None] = lambda _: None) -> Iterator[bytes]:
+    """The lines of a log, `.gz` or plain, without their line ends.
+
+    Of a line that no event may have the length of, only so much is kept that it is refused.
+
+    Parameters
+    ----------
+    path
+        The file.
+    on_progress
+        Called now and then with how many bytes of the file were read.
+
+    Raises
+    ------
+    TripswitchError
+        If the file cannot be read, or is no gzip in spite of its name.
+    """
+    limit = MAX_MESSAGE_BYTES + 2
+    try:
+        with path.open("rb") as file:
+            unpacked = gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file
+            stream = io.BufferedReader(unpacked, 1 << 18)
+            number = 0
+            while line := stream.readline(limit):
+                if len(line) == limit and not line.endswith(b"\n"):
+                    while (rest := stream.readline(limit)) and not rest.endswith(b"\n"):
+                        pass
+                yield line.rstrip(b"\r\n")
+                number += 1
+                if number % 2000 == 0:
+                    on_progress(file.tell())
+    except (OSError, EOFError) as error:
+        raise TripswitchError(f"{path}: {getattr(error, 'strerror', None) or error}") from None

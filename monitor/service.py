@@ -1,0 +1,203 @@
+"""The service: puts the parts together, runs them, and stops them in order."""
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Final, TextIO
+
+from apscheduler.schedulers.background import (  # type: ignore[import-untyped]
+    BackgroundScheduler,
+)
+from filelock import FileLock, Timeout
+from sqlalchemy.exc import DBAPIError
+
+from monitor import policies
+from monitor.config import Config
+from monitor.dead_letter import open_dead_letters
+from monitor.dispatcher import Dispatcher
+from monitor.enforcement import enforcement_points, point_names
+from monitor.errors import TripswitchError
+from monitor.kill_lane import Driver, KillLane
+from monitor.ledger import alerts, outbox
+from monitor.receivers import lease_s, open_receivers
+from monitor.sources import Source
+from monitor.sources.kafka import KafkaSource
+from monitor.sources.log_file import LogFileSource, log_path
+from monitor.sources.stdin import StdinSource
+from monitor.store import Store
+from monitor.store.engine import reason
+from monitor.watchtower import Watchtower
+from monitor.worker import Timing, Worker
+
+log = logging.getLogger(__name__)
+
+STOP_WITHIN_S: Final = 8.0
+"""Of a stop, all lanes together; service managers begin to kill at ten seconds."""
+
+_DAY_S: Final = 86_400.0
+
+
+def process_name() -> str:
+    """Names this process in claims and leases: host, process, and when it began."""
+    return f"{socket.gethostname()}:{os.getpid()}:{int(time.time())}"
+
+
+@dataclass(slots=True)
+class Service:
+    """A running Tripswitch, made by `build`.
+
+    Attributes
+    ----------
+    worker
+        Runs on the caller's thread; the lanes have threads of their own.
+    """
+
+    worker: Worker
+    _dispatcher: Dispatcher
+    _kill_lane: KillLane
+    _jobs: BackgroundScheduler
+    _stack: ExitStack
+
+    def run(self) -> None:
+        """Run until `worker.stop` is called or the source is exhausted; then stop in order.
+
+        Raises
+        ------
+        TripswitchError
+            If the source cannot be read.
+        """
+        self._kill_lane.start()
+        self._dispatcher.start()
+        self._jobs.start()
+        try:
+            self.worker.run()
+        finally:
+            deadline_s = time.monotonic() + STOP_WITHIN_S
+            self._jobs.shutdown(wait=False)
+            self._kill_lane.stop(max(0.1, deadline_s - time.monotonic()))
+            self._dispatcher.stop(max(0.1, deadline_s - time.monotonic()))
+            self._stack.close()
+
+
+def build(config: Config, stream: TextIO) -> Service:
+    """Open the store, the source and everything else that the settings name.
+
+    Parameters
+    ----------
+    config
+        The settings.
+    stream
+        Where the terminal's receiver writes alerts.
+
+    Raises
+    ------
+    TripswitchError
+        If any of it cannot be had; the message names it. What was opened is closed again.
+    """
+    with ExitStack() as stack:
+        store = Store.open(config.store)
+        stack.callback(store.close)
+        _lock(store, stack)
+        receivers = open_receivers(config, stream)
+        response = policies.response(config, tuple(r.name for r in receivers), point_names(config))
+        dispatcher = Dispatcher(store, receivers, lease_s=lease_s(config))
+        points = enforcement_points(config)
+        for point in points.values():
+            stack.callback(point.close)
+        driver = Driver(
+            store,
+            points,
+            owner=process_name(),
+            receivers=response.receivers,
+            timeout_s=config.trip.point_timeout_s,
+        )
+        kill_lane = KillLane(driver, store.url)
+        dead_letters = open_dead_letters(config)
+        stack.callback(dead_letters.close)
+        source = _open_source(config)
+        stack.callback(source.close)
+
+        def wake() -> None:
+            kill_lane.wake()
+            dispatcher.wake()
+
+        worker = Worker(
+            source=source,
+            store=store,
+            dead_letters=dead_letters,
+            policy=policies.detection(config),
+            response=response,
+            watchtower=Watchtower(config.trip.allowed_skew_s, config.trip.silent_after_s),
+            owner=process_name(),
+            on_ledger=wake,
+            timing=Timing(
+                checkpoint_s=config.store.checkpoint_interval_s,
+                max_resident_agents=config.store.max_resident_agents,
+            ),
+        )
+        jobs = _schedule(config, store, response.receivers, dispatcher.wake)
+        return Service(worker, dispatcher, kill_lane, jobs, stack.pop_all())
+
+
+def _lock(store: Store, stack: ExitStack) -> None:
+    """SQLite takes one daemon per store; a second one would fight over the shards."""
+    path = store.lock_path()
+    if path is not None:
+        try:
+            stack.enter_context(FileLock(path, timeout=0))
+        except Timeout:
+            raise TripswitchError(
+                f"another daemon runs on {store.url}; stop it, or give this one another "
+                "store.url (PostgreSQL takes many daemons)"
+            ) from None
+
+
+def _open_source(config: Config) -> Source:
+    if config.source.kind == "kafka":
+        return KafkaSource(config.source, config.kafka)
+    if config.source.kind == "stdin":
+        return StdinSource()
+    return LogFileSource(log_path(config.source), config.source.start)
+
+
+def _schedule(
+    config: Config, store: Store, receivers: Sequence[str], wake: Callable[[], None]
+) -> BackgroundScheduler:
+    """The jobs that run now and then, beside the stream."""
+    jobs = BackgroundScheduler(timezone="UTC")
+
+    def resolve() -> None:
+        with store.ledger() as ledger:
+            quiet_s = config.alerts.quiet_s
+            if alerts.resolve_what_is_quiet(ledger, receivers, quiet_s, time.time()):
+                wake()
+
+    def prune() -> None:
+        keep, now_s = config.retention, time.time()
+        with store.ledger() as ledger:
+            alerts.prune(
+                ledger,
+                anomalies_before_s=now_s - keep.anomalies_days * _DAY_S,
+                alerts_before_s=now_s - keep.alerts_days * _DAY_S,
+            )
+            outbox.prune(ledger, now_s - keep.outbox_days * _DAY_S)
+
+    jobs.add_job(_guarded(resolve, store), "interval", seconds=15, id="resolve quiet alerts")
+    jobs.add_job(_guarded(prune, store), "interval", hours=1, id="retention", jitter=300)
+    return jobs
+
+
+def _guarded(job: Callable[[], None], store: Store) -> Callable[[], None]:
+    """A job that says in one line when the store fails it; its next run tries again."""
+
+    def run() -> None:
+        try:
+            job()
+        except DBAPIError as error:
+            log.error("job %s: store %s: %s", job.__name__, store.url, reason(error))
+
+    return run

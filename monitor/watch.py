@@ -1,0 +1,88 @@
+"""Watches the stream for agents that were cut off: whether they still act, and since when not.
+
+*Effective* is an `ok` action whose event time and log time both lie after containment plus the
+allowed skew. *Silent*: everything that was in the partition at containment was read, and then no
+effective action came for `silent_after_s` of log time, while other records did.
+"""
+
+from dataclasses import dataclass, field
+
+from baselines.event import ActionEvent
+
+
+@dataclass(slots=True)
+class Watch:
+    """One agent under one trip, as the stream shows it.
+
+    Attributes
+    ----------
+    ordered_at_s, contained_at_s
+        From the ledger; `contained_at_s` is None until every point confirmed.
+    end_offset
+        Where the agent's partition ended when containment was first seen; None until then.
+    watched_to
+        Records below this offset were counted already, before a restart.
+    effective, refused
+        Counted since the last `take`.
+    """
+
+    trip_id: str
+    agent_id: str
+    partition: int
+    ordered_at_s: float
+    contained_at_s: float | None
+    silent: bool
+    watched_to: int
+    end_offset: int | None = None
+    last_effective_log_s: float = 0.0
+    effective: list[tuple[ActionEvent, int]] = field(default_factory=list)
+    refused: int = 0
+    now_silent: bool = False
+    """What the stream shows at present; `silent` is what the ledger has."""
+    restless: bool = False
+    """Whether anything was counted that the ledger does not have yet."""
+
+    def see(self, event: ActionEvent, offset: int, log_s: float, allowed_skew_s: float) -> None:
+        """Take in one event of the agent.
+
+        Parameters
+        ----------
+        event
+            Of this agent.
+        offset, log_s
+            Its place, and when the log took it in, in seconds since the epoch.
+        allowed_skew_s
+            How far clocks may differ.
+        """
+        if offset < self.watched_to:
+            return
+        self.watched_to = offset + 1
+        acted_s = event.time.timestamp()
+        if event.status == "denied" and min(acted_s, log_s) >= self.ordered_at_s:
+            self.refused += 1
+            self.restless = True
+        if event.status != "ok" or self.contained_at_s is None:
+            return
+        if min(acted_s, log_s) > self.contained_at_s + allowed_skew_s:
+            self.effective.append((event, offset))
+            self.last_effective_log_s = log_s
+            self.restless = True
+
+    def is_silent(
+        self, next_offset: int, watermark_s: float, silent_after_s: float, allowed_skew_s: float
+    ) -> bool:
+        """Whether the stream shows that the agent is silent.
+
+        Parameters
+        ----------
+        next_offset
+            How far the agent's partition was read.
+        watermark_s
+            Log time of the newest record read there.
+        silent_after_s, allowed_skew_s
+            From the config.
+        """
+        if self.contained_at_s is None or self.end_offset is None or self.effective:
+            return False
+        quiet_since_s = max(self.contained_at_s + allowed_skew_s, self.last_effective_log_s)
+        return next_offset >= self.end_offset and watermark_s >= quiet_since_s + silent_after_s

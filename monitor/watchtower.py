@@ -1,0 +1,179 @@
+"""Keeps the watches of one worker: which agents to follow, what they did, what to report."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from baselines.event import ActionEvent
+from detectors.finding import Anomaly, Severity, anomaly_id
+from monitor.ledger import trips
+from monitor.sources import Source
+from monitor.store import Store
+from monitor.store.engine import reason
+from monitor.watch import Watch
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S: Final = 0.25
+_MINUTE_S: Final = 60
+
+
+class Standing(Protocol):
+    """How far a shard was read."""
+
+    next_offset: int
+    watermark_s: float
+
+
+@dataclass(slots=True)
+class Watchtower:
+    """Follows every agent under a trip whose partition this worker reads.
+
+    Parameters
+    ----------
+    allowed_skew_s
+        How far clocks may differ.
+    silent_after_s
+        So much log time without an effective action is silence.
+
+    Attributes
+    ----------
+    watches
+        By agent.
+    """
+
+    allowed_skew_s: float
+    silent_after_s: float
+    watches: dict[str, Watch] = field(default_factory=dict)
+    _looked_at_s: float = 0.0
+
+    def look(
+        self, store: Store, source: Source, owned: Mapping[int, Standing], now_s: float
+    ) -> None:
+        """Bring the watches up to the ledger, now and then, and see who is silent."""
+        if now_s - self._looked_at_s >= LOOK_EVERY_S:
+            self._looked_at_s = now_s
+            try:
+                with store.read() as ledger:
+                    followed = trips.watched(ledger)
+            except DBAPIError as error:
+                log.error("cannot read trips from %s: %s", store.url, reason(error))
+                return
+            self.watches = {
+                trip.agent_id: self._follow(trip, source)
+                for trip in followed
+                if source.partition_of(trip.agent_id) in owned
+            }
+        for watch in self.watches.values():
+            shard = owned.get(watch.partition)
+            watch.now_silent = shard is not None and watch.is_silent(
+                shard.next_offset, shard.watermark_s, self.silent_after_s, self.allowed_skew_s
+            )
+
+    def _follow(self, trip: trips.Watched, source: Source) -> Watch:
+        watch = self.watches.get(trip.agent_id)
+        if watch is None or watch.trip_id != trip.trip_id:
+            watch = Watch(
+                trip_id=trip.trip_id,
+                agent_id=trip.agent_id,
+                partition=source.partition_of(trip.agent_id),
+                ordered_at_s=trip.ordered_at,
+                contained_at_s=None,
+                silent=trip.silent,
+                watched_to=trip.watched_to,
+                last_effective_log_s=trip.last_effective_at or 0.0,
+            )
+        if watch.contained_at_s is None and trip.contained_at is not None:
+            watch.contained_at_s = trip.contained_at
+            watch.end_offset = source.end_offset(watch.partition)
+        watch.silent = trip.silent
+        return watch
+
+    def see(self, partition: int, event: ActionEvent, offset: int, log_s: float) -> None:
+        """Take in an event of a watched agent."""
+        watch = self.watches[event.agent_id]
+        if watch.partition != partition:
+            return  # not where the agent's key belongs; its own partition is what proves silence
+        watch.see(event, offset, log_s, self.allowed_skew_s)
+
+    def has_news(self) -> bool:
+        """Whether there is anything for the ledger."""
+        return any(w.restless or w.now_silent != w.silent for w in self.watches.values())
+
+    def partitions(self) -> set[int]:
+        """Of the watches that have news; their claims must be checked."""
+        return {
+            w.partition for w in self.watches.values() if w.restless or w.now_silent != w.silent
+        }
+
+    def report(
+        self, ledger: Connection, receivers: Sequence[str], source: str, now_s: float
+    ) -> list[Anomaly]:
+        """Write what was seen into the ledger; returns the anomalies that it amounts to."""
+        breaches = []
+        for watch in self.watches.values():
+            if watch.restless:
+                trips.record_watch(
+                    ledger,
+                    watch.trip_id,
+                    effective=[event.time.timestamp() for event, _ in watch.effective],
+                    refused=watch.refused,
+                    watched_to=watch.watched_to,
+                    receivers=receivers,
+                    now_s=now_s,
+                )
+                breaches += [_breach(watch, source, *seen) for seen in watch.effective]
+            elif watch.now_silent and not watch.silent:
+                trips.mark_silent(ledger, watch.trip_id, receivers=receivers, now_s=now_s)
+        return breaches
+
+    def reported(self) -> None:
+        """What was reported is stored; count from there."""
+        for watch in self.watches.values():
+            if watch.restless:
+                watch.effective.clear()
+                watch.refused = 0
+                watch.restless = False
+                watch.silent = watch.now_silent = False
+            elif watch.now_silent:
+                watch.silent = True
+
+
+def _breach(watch: Watch, source: str, event: ActionEvent, offset: int) -> Anomaly:
+    """An action that succeeded although its agent is contained; one alarm a minute."""
+    acted_s = event.time.timestamp()
+    contained_at_s = watch.contained_at_s or watch.ordered_at_s
+    minute = f"minute:{int(acted_s // _MINUTE_S) * _MINUTE_S}"
+    return Anomaly(
+        anomaly_id=anomaly_id(event.agent_id, "containment", watch.trip_id, minute),
+        agent_id=event.agent_id,
+        role=event.role,
+        agent_version=event.agent_version,
+        trace_id=event.trace_id,
+        event_id=event.event_id,
+        time=event.time,
+        detector="containment",
+        severity=Severity.CRITICAL,
+        p_value=None,
+        calibration="declared",
+        observed=1.0,
+        expected=0.0,
+        unit="actions that succeed after containment",
+        threshold=0.0,
+        text=(
+            f"an action still succeeds {acted_s - contained_at_s:.1f} s after trip "
+            f"{watch.trip_id} was contained: an enforcement point does not hold"
+        ),
+        action=event.action,
+        tool=event.tool,
+        target=event.target,
+        effect=event.effect or "unknown",
+        data_class=event.data_class,
+        source=source,
+        partition=watch.partition,
+        offset=offset,
+    )

@@ -1,0 +1,320 @@
+"""The worker: from records to anomalies in the ledger and profiles in checkpoints.
+
+The order of things, for each batch that a poll returns:
+
+1. Take note of partitions lost (drop the shard, save nothing) and assigned (claim, load, start).
+2. Parse each record; what is no event goes to the dead letters, with its reason and place.
+3. Feed each event to its shard, in memory.
+4. Put anomalies, alerts, outbox, trips and watch counts into the ledger, in one transaction
+   that checks the epoch of every shard in it. Only then wake the lanes that act on it.
+5. Every few seconds, for each shard: flush the dead letters, then save changed profiles and
+   `next_offset` in one transaction that checks the epoch, then tell the source (advisory).
+
+A crash anywhere replays from the last checkpoint: the same events meet the same profiles, so the
+same anomalies come out, and the ledger passes over those it has. While the store cannot be
+reached the worker holds the source and tries again; nothing is dropped, polling goes on.
+"""
+
+import gc
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from baselines.event import ActionEvent, EventError
+from detectors.finding import Anomaly
+from detectors.shard import Policy, Shard
+from monitor.dead_letter import DeadLetter, DeadLetterError, DeadLetters
+from monitor.ledger import alerts
+from monitor.ledger.alerts import Response
+from monitor.sources import Chunk, Place, Source
+from monitor.store import Store, shards
+from monitor.store.engine import reason
+from monitor.store.shards import Claim, ShardLostError
+from monitor.watchtower import Watchtower
+
+log = logging.getLogger(__name__)
+
+RETRY_S: Final = 1.0
+
+ResultT = TypeVar("ResultT")
+
+
+class StoppedError(Exception):
+    """The worker was asked to stop while the store could not be reached."""
+
+
+@dataclass(slots=True)
+class Owned:
+    """A shard that is ours, with where it stands."""
+
+    claim: Claim
+    shard: Shard
+    next_offset: int
+    saved_offset: int
+    watermark_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How often the worker does what it does not do for each batch, in seconds."""
+
+    poll_s: float = 0.25
+    checkpoint_s: float = 5.0
+    max_resident_agents: int = 100_000
+
+
+@dataclass(slots=True)
+class Counts:
+    """What the worker has done since it started."""
+
+    events: int = 0
+    rejected: int = 0
+    anomalies: int = 0
+    checkpoints: int = 0
+
+
+@dataclass(slots=True)
+class Worker:
+    """Drives one source through its shards; owned by one thread.
+
+    Parameters
+    ----------
+    source, store, dead_letters
+        Where records come from, where results go, and where what is no event goes.
+    policy
+        What is odd.
+    response
+        What is done about it.
+    watchtower
+        Follows agents that were cut off.
+    owner
+        Names this process in the claims.
+    on_ledger
+        Called after each ledger transaction that stored something: wakes the lanes.
+    timing
+        Intervals.
+    """
+
+    source: Source
+    store: Store
+    dead_letters: DeadLetters
+    policy: Policy
+    response: Response
+    watchtower: Watchtower
+    owner: str
+    on_ledger: Callable[[], None]
+    timing: Timing = field(default_factory=Timing)
+    counts: Counts = field(default_factory=Counts)
+    owned: dict[int, Owned] = field(default_factory=dict)
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _next_checkpoint_s: float = 0.0
+
+    def stop(self) -> None:
+        """Ask the worker to save and return; may be called from a signal handler."""
+        self._stop.set()
+
+    def run(self) -> None:
+        """Work until stopped, or until the source is exhausted; then save.
+
+        Raises
+        ------
+        SourceError
+            If the source cannot be read.
+        """
+        # Events die young; collecting rarely cuts the longest pauses to a third.
+        gc.set_threshold(50_000, 20, 50)
+        self._next_checkpoint_s = time.monotonic() + self.timing.checkpoint_s
+        try:
+            while not self._stop.is_set():
+                idle = not self.step()
+                if idle and self.source.exhausted():
+                    break
+            self.checkpoint()
+        except StoppedError:
+            log.warning("stopped without a last checkpoint: the store cannot be reached")
+
+    def step(self) -> bool:
+        """One poll and all that follows; tells whether there was anything to read."""
+        chunks = self.source.poll(self.timing.poll_s)
+        changed = self._reassign()
+        found: dict[int, list[Anomaly]] = {}
+        for chunk in chunks:
+            owned = self.owned.get(chunk.partition)
+            # What was polled before a partition came back is not where it goes on from now.
+            if owned is not None and chunk.partition not in changed:
+                found[chunk.partition] = self._consume(owned, chunk)
+        now_s = time.time()
+        self.watchtower.look(self.store, self.source, self.owned, now_s)
+        if any(found.values()) or self.watchtower.has_news():
+            self._durably(lambda: self._record(found))
+        if time.monotonic() >= self._next_checkpoint_s:
+            self.checkpoint()
+        return bool(chunks)
+
+    def checkpoint(self) -> None:
+        """Save every shard that moved; the dead letters of what it passes are durable first."""
+        moved = [o for o in self.owned.values() if o.next_offset > o.saved_offset]
+        if moved:
+            try:
+                self.dead_letters.flush()
+            except DeadLetterError as error:
+                log.error("checkpoint put off, dead letters are not durable: %s", error)
+                self._next_checkpoint_s = time.monotonic() + RETRY_S
+                return
+            for owned in moved:
+                self._durably(lambda owned=owned: self._save(owned))  # type: ignore[misc]
+            self.source.commit({p: o.saved_offset for p, o in self.owned.items()})
+        self._next_checkpoint_s = time.monotonic() + self.timing.checkpoint_s
+
+    def _reassign(self) -> set[int]:
+        """Follow the assignment; returns the partitions that came or went."""
+        lost, assigned = self.source.take_lost(), self.source.take_assigned()
+        for partition in lost:
+            if self.owned.pop(partition, None) is not None:
+                log.info("lost %s/%d; nothing of it is saved any more", self.source.name, partition)
+        for partition in assigned:
+            self._durably(lambda partition=partition: self._claim(partition))  # type: ignore[misc]
+        return {*lost, *assigned}
+
+    def _claim(self, partition: int) -> None:
+        now_s = time.time()
+        name = self.source.name
+        with self.store.ledger() as ledger:
+            claim = shards.claim(ledger, name, partition, owner=self.owner, now_s=now_s)
+        with self.store.state() as state:
+            place = shards.adopt(state, claim, now_s)
+        offset = place.next_offset if place else 0
+        shard = Shard(name, partition, self.policy)
+        self.owned[partition] = Owned(claim, shard, next_offset=offset, saved_offset=offset)
+        self.source.start(partition, place)
+        log.info("claimed %s/%d, epoch %d, %s", name, partition, claim.epoch,
+                 f"going on at {self.source.describe(offset)}" if place else "from the start")  # fmt: skip
+
+    def _consume(self, owned: Owned, chunk: Chunk) -> list[Anomaly]:
+        """Feed a chunk to its shard. No I/O but for the dead letters and profiles to load."""
+        parsed: list[tuple[ActionEvent, bytes, int, float]] = []
+        parse = ActionEvent.parse
+        for record in chunk.records:
+            raw, log_s = record.value or b"", record.timestamp / 1000
+            try:
+                parsed.append((parse(raw, log_s), raw, record.offset, log_s))
+            except EventError as error:
+                self._reject(chunk.partition, record.offset, raw, str(error))
+        self._admit(owned, {event.agent_id for event, _, _, _ in parsed})
+        shard, watches = owned.shard, self.watchtower.watches
+        found: list[Anomaly] = []
+        for event, raw, offset, log_s in parsed:
+            if anomalies := shard.feed(event, raw, offset):
+                found.extend(anomalies)
+            if watches and event.agent_id in watches:
+                self.watchtower.see(chunk.partition, event, offset, log_s)
+        if parsed:
+            owned.watermark_s = max(owned.watermark_s, parsed[-1][3])
+        owned.next_offset = chunk.next_offset
+        self.counts.events += len(parsed)
+        self.counts.anomalies += len(found)
+        return found
+
+    def _reject(self, partition: int, offset: int, raw: bytes, why: str) -> None:
+        self.counts.rejected += 1
+        log.warning("no event at %s/%d %s: %s", self.source.name, partition,
+                    self.source.describe(offset), why)  # fmt: skip
+        letter = DeadLetter(self.source.name, partition, offset, why, raw, time.time())
+        try:
+            self.dead_letters.put(letter)
+        except DeadLetterError:
+            self._durably(self.dead_letters.flush)  # too many wait: read no further until it can
+
+    def _admit(self, owned: Owned, agent_ids: set[str]) -> None:
+        """Bring the stored profiles of agents that are not in memory."""
+        missing = agent_ids - owned.shard.profiles.keys()
+        if missing:
+            rules = self.policy.rules
+
+            def load() -> None:
+                with self.store.state() as state:
+                    owned.shard.admit(
+                        shards.load_profiles(state, owned.claim, missing, rules, time.time())
+                    )
+
+            self._durably(load)
+
+    def _record(self, found: dict[int, list[Anomaly]]) -> None:
+        while True:
+            try:
+                self._to_ledger(found)
+            except ShardLostError:
+                continue  # that shard is dropped now; the others' anomalies still count
+            return
+
+    def _to_ledger(self, found: dict[int, list[Anomaly]]) -> None:
+        mine = {p: anomalies for p, anomalies in found.items() if p in self.owned}
+        involved = sorted(mine.keys() | self.watchtower.partitions() & self.owned.keys())
+        now_s = time.time()
+        with self.store.ledger() as ledger:
+            self._check(ledger, involved)
+            breaches = self.watchtower.report(
+                ledger, self.response.receivers, self.source.name, now_s
+            )
+            every = [a for partition in involved for a in mine.get(partition, ())]
+            alerts.record(ledger, [*every, *breaches], self.response, now_s)
+        self.watchtower.reported()
+        self.on_ledger()
+
+    def _check(self, ledger: Connection, partitions: Sequence[int]) -> None:
+        for partition in partitions:
+            try:
+                shards.check(ledger, self.owned[partition].claim)
+            except ShardLostError:
+                self._drop(partition)
+                raise
+
+    def _save(self, owned: Owned) -> None:
+        partition = owned.claim.partition
+        place = Place(owned.next_offset, self.source.notes(partition))
+        profiles = owned.shard.profiles
+        changed = [profiles[agent_id] for agent_id in owned.shard.dirty]
+        try:
+            with self.store.state() as state:
+                shards.save(state, owned.claim, place, changed, time.time())
+        except ShardLostError:
+            self._drop(partition)
+            raise
+        owned.saved_offset = owned.next_offset
+        owned.shard.dirty.clear()
+        owned.shard.forget_beyond(self.timing.max_resident_agents)
+        self.counts.checkpoints += 1
+
+    def _drop(self, partition: int) -> None:
+        log.error("%s/%d was claimed by another process: dropped, nothing of it is saved or done",
+                  self.source.name, partition)  # fmt: skip
+        self.owned.pop(partition, None)
+
+    def _durably(self, act: Callable[[], ResultT]) -> ResultT | None:
+        """Do it; while the store fails, hold the source, keep polling, and do it again."""
+        held = False
+        try:
+            while True:
+                try:
+                    return act()
+                except ShardLostError:
+                    return None  # the shard is dropped; what is left of the batch has its turn
+                except DBAPIError as error:
+                    log.error("store %s: %s; trying again", self.store.url, reason(error))
+                except DeadLetterError as error:
+                    log.error("%s; trying again", error)
+                if not held:
+                    self.source.hold(True)
+                    held = True
+                self.source.poll(RETRY_S)
+                if self._stop.wait(RETRY_S):
+                    raise StoppedError
+        finally:
+            if held:
+                self.source.hold(False)

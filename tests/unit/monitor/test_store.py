@@ -1,0 +1,128 @@
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import text, update
+
+from baselines.profile import Profile, Rules
+from monitor.config import StoreConfig
+from monitor.sources import Place
+from monitor.store import Store, StoreError, schema, shards
+from monitor.store.migrations import revisions, version_table
+from monitor.store.shards import Claim, ShardLostError
+from tests.kit.events import START_S, event
+
+RULES = Rules()
+
+
+def claim(store: Store, now_s: float = START_S) -> tuple[Claim, Place | None]:
+    with store.ledger() as ledger:
+        mine = shards.claim(ledger, "topic", 3, owner="me", now_s=now_s)
+    with store.state() as state:
+        return mine, shards.adopt(state, mine, now_s)
+
+
+def profile(agent_id: str) -> Profile:
+    one = Profile(agent_id, RULES)
+    seen = event(1, agent_id=agent_id)
+    one.learn(one.observe(seen, START_S, "read"))
+    return one
+
+
+def save(store: Store, mine: Claim, offset: int, *changed: Profile) -> None:
+    with store.state() as state:
+        shards.save(state, mine, Place(offset, {"inode": 7}), changed, START_S)
+
+
+def load(store: Store, mine: Claim, *agents: str) -> list[Profile]:
+    with store.state() as state:
+        return shards.load_profiles(state, mine, agents, RULES, START_S)
+
+
+def test_the_migrations_make_the_tables_that_the_code_uses(store: Store) -> None:
+    for group, metadata in (("ledger", schema.ledger), ("state", schema.state)):
+        with getattr(store, group)() as connection:
+            context = MigrationContext.configure(
+                connection,
+                opts={
+                    "include_object": lambda _o, name, kind, _r, _c, m=metadata: (
+                        kind != "table" or name in m.tables
+                    )
+                },
+            )
+            assert compare_metadata(context, metadata) == []
+
+
+def test_a_store_of_a_newer_version_is_refused_by_name(store: Store, store_url: str) -> None:
+    with store.ledger() as ledger:
+        ledger.execute(text(f"UPDATE {version_table('ledger')} SET version_num = '9999'"))
+    with pytest.raises(StoreError, match="schema 9999, which a newer Tripswitch wrote"):
+        Store.open(StoreConfig(url=store_url))
+    assert revisions("ledger")[-1] < "9999"
+
+
+def test_what_is_no_database_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").write_text("not a database, whatever its name says" * 100)
+    with pytest.raises(StoreError, match=r"ledger\.db: file is not a database"):
+        Store.open(StoreConfig(url=f"sqlite:///{tmp_path}/ledger.db"))
+
+
+def test_an_unreachable_store_is_named_without_its_password() -> None:
+    with pytest.raises(StoreError) as error:
+        Store.open(StoreConfig(url="postgresql+psycopg://nobody:hunter2@127.0.0.1:1/none"))
+    assert "hunter2" not in str(error.value)
+    assert "127.0.0.1" in str(error.value)
+
+
+def test_profiles_and_place_come_back(store: Store) -> None:
+    mine, place = claim(store)
+    assert place is None
+    save(store, mine, 10, profile("a"), profile("b\u202e😀"))
+    save(store, mine, 12, profile("a"))
+    mine, place = claim(store)
+    assert place == Place(12, {"inode": 7})
+    found = load(store, mine, "a", "b\u202e😀", "never seen")
+    assert sorted(p.agent_id for p in found) == ["a", "b\u202e😀"]
+    assert found[0].dump() in (profile("a").dump(), profile("b\u202e😀").dump())
+
+
+def test_one_who_lost_the_shard_can_save_nothing(store: Store) -> None:
+    mine, _ = claim(store)
+    save(store, mine, 10)
+    later, place = claim(store)
+    assert place is not None
+    with pytest.raises(ShardLostError):
+        save(store, mine, 11, profile("a"))
+    with store.ledger() as ledger, pytest.raises(ShardLostError):
+        shards.check(ledger, mine)
+    with store.ledger() as ledger:
+        shards.check(ledger, later)
+    with store.state() as state, pytest.raises(ShardLostError):
+        shards.adopt(state, mine, START_S)
+    assert load(store, later, "a") == []
+
+
+def test_a_checkpoint_never_goes_back(store: Store) -> None:
+    mine, _ = claim(store)
+    save(store, mine, 10)
+    with pytest.raises(ShardLostError):
+        save(store, mine, 9)
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x00garbage", b"\x93\x01\x02"])
+def test_a_damaged_profile_is_set_aside_and_said(
+    store: Store, damage: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    mine, _ = claim(store)
+    save(store, mine, 10, profile("a"), profile("b"))
+    with store.state() as state:
+        state.execute(
+            update(schema.profiles).where(schema.profiles.c.agent_id == "a").values(body=damage)
+        )
+    assert [p.agent_id for p in load(store, mine, "a", "b")] == ["b"]
+    assert "'a'" in caplog.text
+    assert "checksum does not match" in caplog.text
+    with store.state() as state:
+        kept = state.execute(schema.damaged_profiles.select()).one()
+    assert (kept.agent_id, kept.body) == ("a", damage)

@@ -1,0 +1,460 @@
+"""The ledger side of the kill switch, against a real store."""
+
+import functools
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from sqlalchemy import select
+
+from alerting.killswitch import BLOCKED, OPEN, TRANSITIONS, AgentState, PointState
+from monitor.config import StoreConfig
+from monitor.errors import ExitCode, NotFoundError, UsageError
+from monitor.ledger import agents, audit, grants, trips
+from monitor.store import Store
+from monitor.store.schema import outbox
+
+POINTS = ("registry", "kafka")
+RECEIVERS = ("terminal",)
+NOW = 1_700_000_000.0
+LEASE_S = 10.0
+
+
+def kill(store: Store, now_s: float = NOW, agent_id: str = "a", **changes: Any) -> trips.Trip:
+    values: dict[str, Any] = {
+        "reason": "why",
+        "ordered_by": "os:alice",
+        "automatic": False,
+        "points": POINTS,
+        "receivers": RECEIVERS,
+    }
+    with store.ledger() as ledger:
+        return trips.order_kill(ledger, agent_id=agent_id, now_s=now_s, **{**values, **changes})
+
+
+def restore(store: Store, now_s: float = NOW, by: str = "os:bob") -> trips.Trip:
+    with store.ledger() as ledger:
+        return trips.order_restore(
+            ledger,
+            agent_id="a",
+            reason="false alarm",
+            ordered_by=by,
+            now_s=now_s,
+            probation_s=60.0,
+            receivers=RECEIVERS,
+        )
+
+
+def lease(store: Store, now_s: float) -> list[trips.Leased]:
+    with store.ledger() as ledger:
+        return trips.lease_due(ledger, "me", now_s, LEASE_S, only=("kafka",))
+
+
+def settle(store: Store, leased: trips.Leased, now_s: float, error: str | None = None) -> bool:
+    with store.ledger() as ledger:
+        return trips.settle_point(ledger, leased, error=error, receivers=RECEIVERS, now_s=now_s)
+
+
+def get(store: Store, trip_id: str) -> trips.Trip:
+    with store.read() as ledger:
+        return trips.get(ledger, trip_id)
+
+
+def point(trip: trips.Trip, name: str = "kafka") -> trips.Point:
+    return next(p for p in trip.points if p.point == name)
+
+
+def kinds(store: Store) -> list[str]:
+    with store.read() as ledger:
+        docs = ledger.execute(select(outbox.c.doc).order_by(outbox.c.seq)).scalars().all()
+    return [doc.split('"kind":"')[1].split('"')[0] for doc in docs]
+
+
+def test_an_order_is_durable_before_any_point_is_driven(store: Store) -> None:
+    trip = kill(store)
+    assert trip.is_new
+    assert trip.state is AgentState.TRIPPING
+    assert point(trip, "registry").state is PointState.CONFIRMED
+    assert point(trip).state is PointState.PENDING
+    assert trip.verdict() is ExitCode.PARTLY
+    assert get(store, trip.trip_id).points == trip.points
+
+
+def test_with_the_registry_alone_an_agent_is_contained_at_once(store: Store) -> None:
+    trip = kill(store, points=())
+    assert trip.state is AgentState.CONTAINED
+    assert trip.contained_at == NOW
+    assert trip.verdict() is ExitCode.DONE
+
+
+def test_a_second_kill_finds_the_first_and_tries_at_once(store: Store) -> None:
+    first = kill(store)
+    (leased,) = lease(store, NOW)
+    settle(store, leased, NOW, "broker away")
+    assert lease(store, NOW) == []
+    second = kill(store, NOW + 0.1)
+    assert (second.trip_id, second.is_new) == (first.trip_id, False)
+    assert len(lease(store, NOW + 0.1)) == 1
+
+
+def test_the_same_evidence_trips_once(store: Store) -> None:
+    evidence: dict[str, Any] = {
+        "automatic": True,
+        "ordered_by": "rule:x",
+        "anomaly_id": "n",
+        "points": (),
+    }
+    first = kill(store, **evidence)
+    restore(store)
+    assert kill(store, **evidence).trip_id == first.trip_id
+    assert get(store, first.trip_id).state is AgentState.PROBATION
+
+
+def test_a_point_that_fails_is_tried_later_and_later(store: Store) -> None:
+    trip, now_s, waits = kill(store), NOW, []
+    for _ in range(9):
+        (leased,) = lease(store, now_s)
+        assert settle(store, leased, now_s, "broker away")
+        waits.append(point(get(store, trip.trip_id)).due_at - now_s)
+        now_s += waits[-1]
+    for n, wait in enumerate(waits):
+        ceiling_s = min(60.0, 2.0**n)
+        assert ceiling_s / 2 - 0.001 <= wait <= ceiling_s + 0.001
+    failed = point(get(store, trip.trip_id))
+    assert (failed.state, failed.attempts, failed.last_error) == ("failed", 9, "broker away")
+    (leased,) = lease(store, now_s)
+    assert settle(store, leased, now_s)
+    after = get(store, trip.trip_id)
+    assert after.state is AgentState.CONTAINED
+    assert after.contained_at == now_s
+    assert kinds(store) == ["trip_ordered", "trip_partial", "trip_contained"]
+
+
+def test_a_lease_keeps_others_off_until_it_runs_out(store: Store) -> None:
+    kill(store)
+    (first,) = lease(store, NOW)
+    assert lease(store, NOW + LEASE_S - 0.1) == []
+    (second,) = lease(store, NOW + LEASE_S)
+    assert not settle(store, first, NOW + LEASE_S, "too late to count")
+    assert settle(store, second, NOW + LEASE_S)
+
+
+def test_a_restore_waits_for_the_revocation_under_way(store: Store) -> None:
+    trip = kill(store)
+    (leased,) = lease(store, NOW)
+    assert restore(store, NOW + 1).state is AgentState.RESTORING
+    assert lease(store, NOW + 2) == []
+    assert not settle(store, leased, NOW + 3)  # its report ends the waiting and counts for nothing
+    (turned,) = lease(store, NOW + 3)
+    assert turned.order.direction == "restore"
+    assert settle(store, turned, NOW + 3)
+    after = get(store, trip.trip_id)
+    assert after.state is AgentState.PROBATION
+    assert after.contained_at is None
+    assert after.restored_at == NOW + 3
+
+
+def test_a_restore_waits_for_a_holder_that_died_no_longer_than_its_lease(store: Store) -> None:
+    kill(store)
+    lease(store, NOW)
+    restore(store, NOW + 1)
+    assert lease(store, NOW + LEASE_S - 0.1) == []
+    assert lease(store, NOW + LEASE_S)[0].order.direction == "restore"
+
+
+def test_a_kill_supersedes_a_restore_and_waits_for_it(store: Store) -> None:
+    first = kill(store)
+    restore(store)
+    (leased,) = lease(store, NOW)
+    assert leased.order.direction == "restore"
+    second = kill(store, NOW + 1)
+    assert second.is_new
+    assert point(get(store, first.trip_id)).state is PointState.SUPERSEDED
+    assert get(store, first.trip_id).state is None
+    assert lease(store, NOW + 1) == []
+    settle(store, leased, NOW + 2)
+    (revocation,) = lease(store, NOW + 2)
+    assert (revocation.order.trip_id, revocation.order.order_seq) == (second.trip_id, 3)
+
+
+def test_a_late_answer_makes_the_present_order_go_out_again(store: Store) -> None:
+    trip = kill(store)
+    (overslept,) = lease(store, NOW)
+    restore(store, NOW + 1)
+    (turned,) = lease(store, NOW + LEASE_S)
+    settle(store, turned, NOW + LEASE_S)
+    assert not settle(store, overslept, NOW + 99)
+    assert point(get(store, trip.trip_id)).state is PointState.PENDING
+    (again,) = lease(store, NOW + 99)
+    assert again.order.direction == "restore"
+    assert settle(store, again, NOW + 99)
+    assert get(store, trip.trip_id).state is AgentState.PROBATION
+
+
+@pytest.mark.parametrize("by", ["rule:critical", "tripswitch", "alice"])
+def test_no_restore_without_a_person(store: Store, by: str) -> None:
+    trip = kill(store)
+    with pytest.raises(UsageError, match="person"):
+        restore(store, by=by)
+    assert get(store, trip.trip_id).state is AgentState.TRIPPING
+
+
+def test_an_agent_that_was_never_cut_off_cannot_be_restored(store: Store) -> None:
+    with pytest.raises(NotFoundError, match="never cut off"):
+        restore(store)
+
+
+def test_giving_up_is_partial_and_names_its_limits(store: Store) -> None:
+    trip = kill(store)
+
+    def give_up(trip_id: str, name: str, by: str = "os:alice") -> trips.Trip:
+        with store.ledger() as ledger:
+            return trips.give_up(
+                ledger, trip_id, name, reason="gone", by=by, receivers=RECEIVERS, now_s=NOW
+            )
+
+    with pytest.raises(UsageError, match="person"):
+        give_up(trip.trip_id, "kafka", by="rule:x")
+    with pytest.raises(NotFoundError, match="no point 'fax'; it has kafka, registry"):
+        give_up(trip.trip_id, "fax")
+    with pytest.raises(UsageError, match="is confirmed: nothing to give up"):
+        give_up(trip.trip_id, "registry")
+    after = give_up(trip.trip_id, "kafka")
+    assert after.state is AgentState.PARTIAL
+    assert after.verdict() is ExitCode.FAILED
+    assert lease(store, NOW + 1) == []
+    assert restore(store).state is AgentState.RESTORING
+
+
+def test_probation_ends_after_its_time(store: Store) -> None:
+    trip = kill(store, points=())
+    restore(store)
+    with store.ledger() as ledger:
+        assert trips.end_probation(ledger, NOW + 59) == 0
+        assert trips.end_probation(ledger, NOW + 60) == 1
+    assert get(store, trip.trip_id).state is AgentState.ACTIVE
+
+
+def test_watching_counts_once_and_tells_news(store: Store) -> None:
+    trip = kill(store, points=())
+
+    def record(watched_to: int, effective: list[float], refused: int) -> bool:
+        with store.ledger() as ledger:
+            return trips.record_watch(
+                ledger,
+                trip.trip_id,
+                effective=effective,
+                refused=refused,
+                watched_to=watched_to,
+                receivers=RECEIVERS,
+                now_s=NOW + 50,
+            )
+
+    def silence() -> bool:
+        with store.ledger() as ledger:
+            return trips.mark_silent(ledger, trip.trip_id, receivers=RECEIVERS, now_s=NOW + 60)
+
+    assert record(10, [NOW + 5, NOW + 7], 3)
+    assert not record(10, [NOW + 5, NOW + 7], 3)  # read again after a crash
+    assert silence()
+    assert not silence()
+    quiet = get(store, trip.trip_id)
+    assert (quiet.effective_count, quiet.refused_count) == (2, 3)
+    assert (quiet.first_effective_at, quiet.last_effective_at) == (NOW + 5, NOW + 7)
+    assert quiet.state is AgentState.SILENT
+    assert quiet.time_to_silence_s == 7.0
+    assert record(12, [NOW + 70], 0)
+    assert get(store, trip.trip_id).state is AgentState.CONTAINED
+    assert get(store, trip.trip_id).time_to_silence_s is None
+    assert silence()
+    with store.read() as ledger:
+        (watched,) = trips.watched(ledger)
+    assert (watched.silent, watched.watched_to, watched.contained_at) == (True, 12, NOW)
+    assert kinds(store)[2:] == ["trip_effective", "trip_silent", "trip_effective", "trip_silent"]
+
+
+def test_automatic_trips_are_counted_for_the_cap(store: Store) -> None:
+    kill(store, agent_id="a")
+    kill(store, agent_id="b", automatic=True, ordered_by="rule:x")
+    with store.read() as ledger:
+        assert trips.automatic_since(ledger, NOW) == 1
+        assert trips.automatic_since(ledger, NOW + 1) == 0
+
+
+def test_hostile_texts_are_kept_as_far_as_a_database_can(store: Store) -> None:
+    text = "\x00'; DROP TABLE trips; -- \ud800" + "x" * 1_000_000
+    trip = kill(store, reason=text)
+    assert len(trip.reason) == 2000
+    (leased,) = lease(store, NOW)
+    assert settle(store, leased, NOW, text)
+    with store.read() as ledger:
+        assert audit.verify(ledger) is None
+
+
+@dataclass
+class Flight:
+    """A process that holds a lease, and whether its order has reached the point."""
+
+    leased: trips.Leased
+    landed: bool = field(default=False)
+
+
+@functools.cache
+def _empty_store() -> "tempfile.TemporaryDirectory[str]":
+    """A store to copy: making the tables anew for each example takes too long."""
+    directory = tempfile.TemporaryDirectory()
+    _open(directory).close()
+    return directory
+
+
+def _open(directory: "tempfile.TemporaryDirectory[str]") -> Store:
+    return Store.open(StoreConfig(url=f"sqlite:///{Path(directory.name) / 'ledger.db'}"))
+
+
+@settings(
+    max_examples=25,
+    stateful_step_count=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+class KillSwitch(RuleBasedStateMachine):
+    """Orders, attempts, crashes and late answers in any order, one agent, a naive topic."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._directory = tempfile.TemporaryDirectory()
+        shutil.copytree(_empty_store().name, self._directory.name, dirs_exist_ok=True)
+        self.store = _open(self._directory)
+        self.now_s = NOW
+        self.flights: list[Flight] = []
+        self.topic: list[str] = []
+        """What the point was told, in order of arrival: the last one counts."""
+        self.state = AgentState.ACTIVE
+        self.order_seq = 0
+        with self.store.ledger() as ledger:
+            grants.add(ledger, agent_id="a", scope="s", reason="r", granted_by="os:a", now_s=NOW)
+
+    @rule(automatic=st.booleans())
+    def kill(self, automatic: bool) -> None:
+        by = "rule:x" if automatic else "os:alice"
+        kill(self.store, self.now_s, automatic=automatic, ordered_by=by)
+        assert self._read_state() in BLOCKED
+
+    @rule(by=st.sampled_from(["os:alice", "rule:x"]))
+    def restore(self, by: str) -> None:
+        before = self._read_state()
+        try:
+            restore(self.store, self.now_s, by)
+        except (UsageError, NotFoundError):
+            assert by == "rule:x" or not self.order_seq
+            assert self._read_state() is before
+        else:
+            assert by == "os:alice"
+            assert self._read_state() not in BLOCKED
+
+    @rule(seconds=st.sampled_from([0.1, 2.0, LEASE_S, 70.0]))
+    def wait(self, seconds: float) -> None:
+        self.now_s += seconds
+
+    @rule()
+    def take(self) -> None:
+        self.flights += [Flight(leased) for leased in lease(self.store, self.now_s)]
+
+    @precondition(lambda self: self.flights)
+    @rule(data=st.data())
+    def land(self, data: st.DataObject) -> None:
+        flight = data.draw(st.sampled_from(self.flights))
+        if self.now_s < flight.leased.until_s:  # attempts are shorter than leases
+            self._arrive(flight)
+
+    @precondition(lambda self: self.flights)
+    @rule(data=st.data(), ok=st.booleans())
+    def answer(self, data: st.DataObject, ok: bool) -> None:
+        flight = data.draw(st.sampled_from(self.flights))
+        self.flights.remove(flight)
+        if ok and not flight.landed:
+            self._arrive(flight)  # also by a process that overslept its lease
+        settle(self.store, flight.leased, self.now_s, None if ok else "broker away")
+
+    @precondition(lambda self: self.flights)
+    @rule(data=st.data())
+    def crash(self, data: st.DataObject) -> None:
+        self.flights.remove(data.draw(st.sampled_from(self.flights)))
+
+    @precondition(lambda self: self.order_seq)
+    @rule()
+    def give_up(self) -> None:
+        with self.store.ledger() as ledger:
+            (trip, *_) = trips.list_trips(ledger, "a")
+            if point(trip).state in OPEN:
+                trips.give_up(
+                    ledger,
+                    trip.trip_id,
+                    "kafka",
+                    reason="gone",
+                    by="os:alice",
+                    receivers=RECEIVERS,
+                    now_s=self.now_s,
+                )
+
+    @rule()
+    def end_probation(self) -> None:
+        with self.store.ledger() as ledger:
+            trips.end_probation(ledger, self.now_s)
+
+    @invariant()
+    def states_follow_the_table(self) -> None:
+        state = self._read_state()
+        one = {self.state} | {to for (start, _), to in TRANSITIONS.items() if start is self.state}
+        two = one | {to for (start, _), to in TRANSITIONS.items() if start in one}
+        assert state in two
+        self.state = state
+
+    @invariant()
+    def a_blocked_agent_may_nothing(self) -> None:
+        with self.store.read() as ledger:
+            allowed = grants.allows(ledger, "a", "s", self.now_s)
+        assert allowed is (self._read_state() not in BLOCKED)
+
+    @invariant()
+    def orders_are_numbered(self) -> None:
+        with self.store.read() as ledger:
+            found = trips.list_trips(ledger, "a")
+        seq = max((p.order_seq for trip in found for p in trip.points), default=0)
+        assert seq >= self.order_seq
+        self.order_seq = seq
+
+    def teardown(self) -> None:
+        """Whatever happened, driving on brings every point to the last order."""
+        self.flights.clear()  # all die; none can arrive after its lease
+        for _ in range(5):
+            self.now_s += 100
+            for leased in lease(self.store, self.now_s):
+                self.topic.append(leased.order.direction)
+                assert settle(self.store, leased, self.now_s)
+        with self.store.read() as ledger:
+            found = trips.list_trips(ledger, "a")
+            assert audit.verify(ledger) is None
+        assert not any(p.state in OPEN for trip in found for p in trip.points)
+        if found and point(found[0]).state is PointState.CONFIRMED:
+            assert self.topic[-1] == point(found[0]).direction
+            assert (point(found[0]).direction == "revoke") is (self._read_state() in BLOCKED)
+        self.store.close()
+        self._directory.cleanup()
+
+    def _arrive(self, flight: Flight) -> None:
+        flight.landed = True
+        self.topic.append(flight.leased.order.direction)
+
+    def _read_state(self) -> AgentState:
+        with self.store.read() as ledger:
+            return agents.state_of(ledger, "a")
+
+
+TestKillSwitch = KillSwitch.TestCase
