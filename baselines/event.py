@@ -1,17 +1,18 @@
 """The version-1 event: what an agent did, as its producer reports it."""
 
 from datetime import datetime
+from functools import cached_property
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
-    AwareDatetime,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
+    GetPydanticSchema,
     StringConstraints,
     ValidationError,
 )
+from pydantic_core import core_schema
 
 MAX_MESSAGE_BYTES: Final = 1024 * 1024
 MAX_NAME_CHARS: Final = 1024
@@ -25,13 +26,18 @@ _MAX_COUNT = 2**53
 """Counts are summed and compared as floats; above this they would lose exactness."""
 
 
-def _rfc3339_only(value: object) -> object:
-    """Pydantic would take "1700000000" and 1700000000 for a time; RFC 3339 does not."""
-    if not isinstance(value, str) or value[4:5] != "-":
-        raise ValueError("must be an RFC 3339 string such as 2026-02-01T00:01:39.654Z")
-    return value
+_RFC_3339: Final = r"^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$"
 
-
+# Pydantic's own datetime also takes "1700000000" and times without a zone, and one made by the
+# standard library is three times as fast to turn into seconds.
+Time = Annotated[
+    datetime,
+    GetPydanticSchema(
+        lambda _source, _handler: core_schema.no_info_after_validator_function(
+            datetime.fromisoformat, core_schema.str_schema(pattern=_RFC_3339, to_upper=True)
+        )
+    ),
+]
 # NUL is refused because PostgreSQL cannot store it and these fields are keys.
 Key = Annotated[
     str, StringConstraints(min_length=1, max_length=MAX_NAME_CHARS, pattern=r"^[^\x00]+$")
@@ -58,7 +64,7 @@ class ActionEvent(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
 
     event_id: Key
-    time: Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_rfc3339_only)]
+    time: Time
     agent_id: Key
     action: Key
     tool: Name | None = None
@@ -81,6 +87,11 @@ class ActionEvent(BaseModel):
     agent_version: Name | None = None
     data_class: DataClass | None = None
     attributes: dict[str, Any] | None = None
+
+    @cached_property
+    def time_s(self) -> float:
+        """When the agent acted, in seconds since the epoch."""
+        return self.time.timestamp()
 
     @classmethod
     def parse(cls, raw: bytes, taken_in_s: float | None = None) -> Self:
@@ -110,7 +121,9 @@ class ActionEvent(BaseModel):
             size = len(event.agent_id.encode())
             if size > MAX_AGENT_ID_BYTES:
                 raise EventError(f"agent_id: {size} bytes; at most {MAX_AGENT_ID_BYTES} are taken")
-        if taken_in_s is not None and event.time.timestamp() > taken_in_s + MAX_AHEAD_S:
+        time_s = event.time.timestamp()
+        event.__dict__["time_s"] = time_s  # what the cached property would find, without its lock
+        if taken_in_s is not None and time_s > taken_in_s + MAX_AHEAD_S:
             raise EventError(
                 f"time: {event.time.isoformat()} lies more than {MAX_AHEAD_S:.0f} s past the "
                 f"moment the log took it in ({_iso(taken_in_s)})"
@@ -126,7 +139,14 @@ def _reasons(error: ValidationError) -> str:
         got = (
             "" if fault["type"] in ("missing", "json_invalid") else f" (got {_cut(fault['input'])})"
         )
-        parts.append(f"{where}: {fault['msg']}{got}")
+        what = fault["msg"]
+        if fault["type"] == "string_pattern_mismatch":
+            what = (
+                "must be an RFC 3339 time such as 2026-02-01T00:01:39.654Z"
+                if where == "time"
+                else "must not hold a NUL character"
+            )
+        parts.append(f"{where}: {what}{got}")
     if error.error_count() > len(parts):
         parts.append(f"and {error.error_count() - len(parts)} more")
     return "; ".join(parts)

@@ -1,6 +1,5 @@
 """A level: how large a quantity usually is per window, and how large is too large."""
 
-from collections.abc import Callable
 from functools import lru_cache
 from math import expm1, inf, log1p, sqrt
 from typing import Any, Final, Literal
@@ -12,31 +11,33 @@ Scale = Literal["count", "bytes"]
 
 FADING_FACTOR: Final = 0.04
 """Weight of the newest window; the past counts as about (2 - f) / f = 49 windows."""
-MEMORY_WINDOWS: Final = (2 - FADING_FACTOR) / FADING_FACTOR
+MEMORY_WINDOWS: Final = int((2 - FADING_FACTOR) / FADING_FACTOR)
 MIN_WINDOWS: Final = 8
 """Below this a level has no opinion."""
 MAX_HELD: Final = 8
 """So many alarmed windows in a row, spread over long enough, are a new level."""
 
 # On its scale a quantity's spread hardly depends on its size: the square root for counts
-# (Anscombe 1948, Biometrika 35), the logarithm for volumes. `floor` is the least standard
-# deviation believed: 0.5 is that of a Poisson count, 0.25 that of sizes that differ by a quarter.
-_TO: Final[dict[Scale, Callable[[float], float]]] = {
-    "count": lambda x: sqrt(x + 0.375),
-    "bytes": log1p,
-}
-_FLOOR: Final[dict[Scale, float]] = {"count": 0.5, "bytes": 0.25}
+# (Anscombe 1948, Biometrika 35), the logarithm for volumes.
+_ANSCOMBE: Final = 0.375
+_LEAST_SPREAD: Final[dict[Scale, float]] = {"count": 0.5, "bytes": 0.25}
+"""Less is not believed: the first is that of a Poisson count, the second a quarter of the size."""
+
+
+def _to(scale: Scale, quantity: float) -> float:
+    return sqrt(quantity + _ANSCOMBE) if scale == "count" else log1p(quantity)
 
 
 def _back(scale: Scale, y: float) -> float:
-    if scale == "count":
-        return max(0.0, y * y - 0.375) if y > 0 else 0.0
-    return expm1(min(y, 700.0)) if y > 0 else 0.0
+    if y <= 0:
+        return 0.0
+    return max(0.0, y * y - _ANSCOMBE) if scale == "count" else expm1(min(y, 700.0))
 
 
 @lru_cache(maxsize=4096)
-def _t_quantile(windows: int, alpha: float) -> float:
-    return float(stdtrit(windows - 1, 1 - alpha))
+def _reach(windows: int, alpha: float) -> float:
+    """How many standard deviations above the mean a prediction interval of n windows ends."""
+    return float(stdtrit(windows - 1, 1 - alpha)) * sqrt(1 + 1 / windows)
 
 
 class Level:
@@ -60,20 +61,22 @@ class Level:
         How many windows were learned.
     """
 
-    __slots__ = ("_held", "_mean", "_mean_square", "alpha", "limit", "scale", "windows")
+    __slots__ = ("_held", "_mean", "_mean_square", "_reach", "alpha", "limit", "scale", "windows")
 
     def __init__(self, scale: Scale, alpha: float) -> None:
         self.scale = scale
         self.alpha = alpha
         self.windows = 0
         self.limit = inf
+        self._reach = inf
         self._mean = EWMean(FADING_FACTOR)
         self._mean_square = EWMean(FADING_FACTOR)
         self._held: list[tuple[float, float]] = []
 
     def learn(self, quantity: float) -> None:
         """Take in a closed window that raised no alarm."""
-        self._held.clear()
+        if self._held:
+            self._held.clear()
         self._take(quantity)
         self._refresh()
 
@@ -99,6 +102,7 @@ class Level:
         self._mean = EWMean(FADING_FACTOR)
         self._mean_square = EWMean(FADING_FACTOR)
         self.windows = 0
+        self.limit = inf
         for quantity, _ in held:
             self._take(quantity)
         self._refresh()
@@ -112,8 +116,9 @@ class Level:
         """Share of windows that would be at least as large, if the past goes on."""
         if self.windows < MIN_WINDOWS:
             return 1.0
-        t = (_TO[self.scale](quantity) - self._mean.get()) / self._spread()
-        return float(stdtr(self._effective_windows() - 1, -t))
+        mean, n = self._mean.get(), min(self.windows, MEMORY_WINDOWS)
+        deviation = (_to(self.scale, quantity) - mean) / self._spread(mean, n)
+        return float(stdtr(n - 1, -deviation / sqrt(1 + 1 / n)))
 
     def dump(self) -> list[Any]:
         """Plain data; `load` makes the same level of it."""
@@ -131,29 +136,27 @@ class Level:
         if level.windows:
             level._mean.update(mean)
             level._mean_square.update(mean_square)
+        if level.windows >= MIN_WINDOWS:
+            level._reach = _reach(min(level.windows, MEMORY_WINDOWS), alpha)
         level._held = [(quantity, time_s) for quantity, time_s in held]
         level._refresh()
         return level
 
     def _take(self, quantity: float) -> None:
-        y = _TO[self.scale](quantity)
+        y = _to(self.scale, quantity)
         self._mean.update(y)
         self._mean_square.update(y * y)
         self.windows += 1
+        if self.windows <= MEMORY_WINDOWS:
+            self._reach = _reach(self.windows, self.alpha) if self.windows >= MIN_WINDOWS else inf
 
-    def _effective_windows(self) -> int:
-        return min(self.windows, int(MEMORY_WINDOWS))
-
-    def _spread(self) -> float:
-        """Standard deviation of the next window about the mean, on the stabilised scale."""
-        n = self._effective_windows()
-        mean = self._mean.get()
-        variance = max(0.0, self._mean_square.get() - mean * mean) * n / (n - 1)
-        return max(sqrt(variance), _FLOOR[self.scale]) * sqrt(1 + 1 / n)
+    def _spread(self, mean: float, n: int) -> float:
+        """Standard deviation of a window on the scale, by the n that are remembered."""
+        variance = (self._mean_square.get() - mean * mean) * n / (n - 1)
+        least = _LEAST_SPREAD[self.scale]
+        return sqrt(variance) if variance > least * least else least
 
     def _refresh(self) -> None:
-        if self.windows < MIN_WINDOWS:
-            self.limit = inf
-            return
-        t = _t_quantile(self._effective_windows(), self.alpha)
-        self.limit = _back(self.scale, self._mean.get() + t * self._spread())
+        if self.windows >= MIN_WINDOWS:
+            mean, n = self._mean.get(), min(self.windows, MEMORY_WINDOWS)
+            self.limit = _back(self.scale, mean + self._reach * self._spread(mean, n))

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 from zlib import crc32
 
+from baselines.effect import EffectMap
 from baselines.event import ActionEvent
 from baselines.repeats import Call, Repeats
 from baselines.vocabulary import Vocabulary
-from baselines.window import BYTES_IN, BYTES_OUT, CALLS, FAILURES, WINDOWS_S, Window
+from baselines.window import WINDOWS_S, Window
 
 FORMAT_VERSION: Final = 1
 MAX_TOOLS_WITH_TARGETS: Final = 128
@@ -16,6 +17,7 @@ REMEMBERED_EVENTS: Final = 32
 """A repeat of an event is recognised among so many last events of its agent."""
 
 _HOUR_S = 3600
+_NOTHING_HELD: Final[frozenset[str]] = frozenset()
 
 
 class ProfileError(ValueError):
@@ -55,8 +57,8 @@ class Observation:
     ----------
     time_s
         Event time in seconds since the epoch.
-    effect
-        read, write, destructive, external or unknown.
+    over_limit
+        Whether a total of an open window is over its limit.
     run
         `trace_id`, or the agent's hour where there is none.
     targets
@@ -65,21 +67,38 @@ class Observation:
         How many identical calls in a row this one makes, within the run.
     """
 
-    __slots__ = ("call", "effect", "event", "profile", "run", "streak", "targets", "time_s", "tool")
+    __slots__ = (
+        "_effects",
+        "call",
+        "event",
+        "over_limit",
+        "profile",
+        "run",
+        "streak",
+        "targets",
+        "time_s",
+        "tool",
+    )
 
     def __init__(
-        self, event: ActionEvent, time_s: float, effect: str, profile: "Profile", run: str
+        self, event: ActionEvent, profile: "Profile", effects: EffectMap, over_limit: bool
     ) -> None:
         self.event = event
-        self.time_s = time_s
-        self.effect = effect
+        self.time_s = event.time_s
         self.profile = profile
-        self.run = run
+        self._effects = effects
+        self.over_limit = over_limit
+        self.run = event.trace_id or f"hour:{int(self.time_s // _HOUR_S) * _HOUR_S}"
         # An event without a tool is an action by itself, such as `login`.
         self.tool = tool = event.tool or event.action
         self.targets = profile.targets.get(tool)
         self.call: Call = (tool, event.target, event.bytes_out, event.bytes_in)
-        self.streak = profile.repeats.count(run, self.call)
+        self.streak = profile.repeats.count(self.run, self.call)
+
+    @property
+    def effect(self) -> str:
+        """What the action does: read, write, destructive, external or unknown."""
+        return self._effects.of(self.event)
 
 
 class Profile:
@@ -138,52 +157,42 @@ class Profile:
         recent[key] = content
         return "new" if known is None else "changed"
 
-    def observe(self, event: ActionEvent, time_s: float, effect: str) -> Observation:
+    def observe(self, event: ActionEvent, effects: EffectMap) -> Observation:
         """Count the event into its windows and set it beside the past; learns nothing of it."""
-        failed = event.status != "ok"
+        time_s, failed, over = event.time_s, event.status != "ok", False
         for window in self.windows:
             if time_s >= window.end_s:
                 window.roll(time_s, self.rules.promote_after_s)
-            totals = window.totals
-            totals[CALLS] += 1
-            if event.bytes_out:
-                totals[BYTES_OUT] += event.bytes_out
-            if event.bytes_in:
-                totals[BYTES_IN] += event.bytes_in
-            if failed:
-                totals[FAILURES] += 1
-        run = event.trace_id or f"hour:{int(time_s // _HOUR_S) * _HOUR_S}"
-        return Observation(event, time_s, effect, self, run)
+            over |= window.add(event.bytes_out, event.bytes_in, failed)
+        return Observation(event, self, effects, over)
 
     def learn(self, seen: Observation, holds: Collection[Hold] = ()) -> None:
         """Learn the observed event, apart from what was alarmed on: that waits in quarantine."""
-        event, rules, run, time_s = seen.event, self.rules, seen.run, seen.time_s
+        event, time_s = seen.event, seen.time_s
         if not self.events:
             self.first_seen_s = self.last_seen_s = time_s
+        elif time_s > self.last_seen_s:
+            self.last_seen_s = time_s
         self.events += 1
-        self.last_seen_s = max(self.last_seen_s, time_s)
         self.role, self.agent_version = event.role, event.agent_version
-        held = {hold.what for hold in holds} if holds else ()
+        held = {hold.what for hold in holds} if holds else _NOTHING_HELD
         for hold in holds:
             if hold.what == "window":
                 self.windows[hold.window].alarmed.add(hold.metric)
-        patience = (rules.promote_runs, rules.promote_after_s)
-        # What waits in quarantine goes on waiting, also where it was not alarmed on again.
-        if "tool" in held or seen.tool in self.tools.held:
-            self.tools.hold(seen.tool, run, time_s, *patience)
-        else:
-            self.tools.use(seen.tool)
+        self._learn_term(self.tools, seen.tool, seen, "tool" in held)
         if event.target is not None:
-            targets = seen.targets
-            if targets is None:
-                targets = self._open_targets(seen.tool)
-            if "target" in held or "tool" in held or event.target in targets.held:
-                targets.hold(event.target, run, time_s, *patience)
-            else:
-                targets.use(event.target)
-        self.repeats.take(
-            run, seen.call, seen.streak, "streak" in held, time_s, rules.promote_after_s
-        )
+            targets = seen.targets or self._open_targets(seen.tool)
+            self._learn_term(targets, event.target, seen, "target" in held or "tool" in held)
+        patience_s = self.rules.promote_after_s
+        self.repeats.take(seen.run, seen.call, seen.streak, "streak" in held, time_s, patience_s)
+
+    def _learn_term(self, terms: Vocabulary, term: str, seen: Observation, alarmed: bool) -> None:
+        # What waits in quarantine goes on waiting, also where it was not alarmed on again.
+        if alarmed or term in terms.held:
+            rules = self.rules
+            terms.hold(term, seen.run, seen.time_s, rules.promote_runs, rules.promote_after_s)
+        else:
+            terms.use(term)
 
     def _open_targets(self, tool: str) -> Vocabulary:
         if len(self.targets) >= MAX_TOOLS_WITH_TARGETS:

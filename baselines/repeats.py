@@ -42,15 +42,19 @@ class Repeats:
         self, run: str, call: Call, streak: int, alarmed: bool, time_s: float, adopt_after_s: float
     ) -> None:
         """Note one call; a streak that it ends is learned, or held if it was alarmed on."""
-        last = self._runs.pop(run, None)
-        if last is not None:
+        runs = self._runs
+        last = runs.get(run)
+        if last is None:
+            if len(runs) >= MAX_OPEN_RUNS:
+                self._end(runs.pop(next(iter(runs))), time_s, adopt_after_s)
+        else:
+            if len(runs) > 1:
+                del runs[run]  # to be put back as the most recent
             if streak > 1:
                 alarmed = alarmed or last[2]
             elif last[1] > 1:
                 self._end(last, time_s, adopt_after_s)
-        elif len(self._runs) >= MAX_OPEN_RUNS:
-            self._end(self._runs.pop(next(iter(self._runs))), time_s, adopt_after_s)
-        self._runs[run] = (call, streak, alarmed)  # last in order: the most recent
+        runs[run] = (call, streak, alarmed)
 
     def _end(self, ended: tuple[Call, int, bool], time_s: float, adopt_after_s: float) -> None:
         _, streak, alarmed = ended

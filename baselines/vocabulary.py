@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from river.stats import EWMean
-
 FADING_FACTOR: Final = 0.01
 """Weight of the newest use in the rate of new terms."""
 MAX_TERMS: Final = 512
@@ -26,13 +24,14 @@ class Vocabulary:
     Both tables are bounded: the known term used least gives way, so does the oldest in quarantine.
     """
 
-    __slots__ = ("_new_rate", "held", "known", "uses")
+    __slots__ = ("_last_new", "_new_rate", "held", "known", "uses")
 
     def __init__(self) -> None:
         self.known: dict[str, int] = {}
         self.held: dict[str, Held] = {}
         self.uses = 0
-        self._new_rate = EWMean(FADING_FACTOR)
+        self._new_rate = 1.0  # as it was right after the last new term …
+        self._last_new = 0  # … which was so many uses ago as this is behind `uses`
 
     def surprise(self) -> float:
         """P-value of a term that is not known: how often the next term is a new one.
@@ -40,17 +39,26 @@ class Vocabulary:
         The decayed share of uses that brought a new term, and never less than 1 / (uses + 2),
         the rule of succession: what was never seen in n uses may still come once in n + 2.
         """
-        return max(self._new_rate.get() if self.uses else 1.0, 1.0 / (self.uses + 2))
+        faded = (1 - FADING_FACTOR) ** (self.uses - self._last_new)
+        return max(self._new_rate * faded, 1.0 / (self.uses + 2))
 
     def use(self, term: str) -> None:
         """Learn one use of a term."""
-        count = self.known.get(term)
+        known = self.known
+        count = known.get(term)
+        if count is None:
+            self._meet(term)
+        else:
+            known[term] = count + 1
+            self.uses += 1
+
+    def _meet(self, term: str) -> None:
+        """Learn a new term. Between two of them the rate only fades, so nobody need update it."""
+        faded = (1 - FADING_FACTOR) ** (self.uses - self._last_new)
+        if self.uses:
+            self._new_rate = FADING_FACTOR + (1 - FADING_FACTOR) * self._new_rate * faded
         self.uses += 1
-        if count is not None:
-            self.known[term] = count + 1
-            self._new_rate.update(0.0)
-            return
-        self._new_rate.update(1.0)
+        self._last_new = self.uses
         if len(self.known) >= MAX_TERMS:
             del self.known[min(self.known, key=self.known.__getitem__)]
         self.known[term] = 1
@@ -87,15 +95,15 @@ class Vocabulary:
     def dump(self) -> list[Any]:
         """Plain data; `load` makes the same vocabulary of it."""
         held = [[term, h.runs, h.last_run, h.first_s] for term, h in self.held.items()]
-        return [self.uses, self._new_rate.get(), list(self.known.items()), held]
+        rate = [self._new_rate, self._last_new]
+        return [self.uses, rate, list(self.known.items()), held]
 
     @classmethod
     def load(cls, data: list[Any]) -> "Vocabulary":
         """Undo `dump`."""
         vocabulary = cls()
-        vocabulary.uses, new_rate, known, held = data
-        if vocabulary.uses:
-            vocabulary._new_rate.update(new_rate)
+        vocabulary.uses, rate, known, held = data
+        vocabulary._new_rate, vocabulary._last_new = rate
         vocabulary.known = dict(known)
         vocabulary.held = {term: Held(runs, last, first) for term, runs, last, first in held}
         return vocabulary

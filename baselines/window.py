@@ -32,11 +32,13 @@ class Window:
         Of the open window, in seconds since the epoch; aligned to multiples of the length.
     totals
         Of the open window, by metric.
+    limits
+        Of the totals, by metric: each level's, as it was when the window opened.
     alarmed
         Metrics for which the open window raised an alarm.
     """
 
-    __slots__ = ("alarmed", "end_s", "length_s", "levels", "start_s", "totals")
+    __slots__ = ("alarmed", "end_s", "length_s", "levels", "limits", "start_s", "totals")
 
     def __init__(self, length_s: int, alpha: float) -> None:
         self.length_s = length_s
@@ -45,6 +47,23 @@ class Window:
         self.totals = [0.0] * len(METRICS)
         self.alarmed: set[int] = set()
         self.levels = [Level(scale, alpha) for scale in SCALES]
+        self.limits = [level.limit for level in self.levels]
+
+    def add(self, bytes_out: int | None, bytes_in: int | None, failed: bool) -> bool:
+        """Count one event in; tells whether a total is over its limit."""
+        totals, limits = self.totals, self.limits
+        totals[CALLS] += 1
+        over = totals[CALLS] > limits[CALLS]
+        if bytes_out:
+            totals[BYTES_OUT] += bytes_out
+            over |= totals[BYTES_OUT] > limits[BYTES_OUT]
+        if bytes_in:
+            totals[BYTES_IN] += bytes_in
+            over |= totals[BYTES_IN] > limits[BYTES_IN]
+        if failed:
+            totals[FAILURES] += 1
+            over |= totals[FAILURES] > limits[FAILURES]
+        return over
 
     def roll(self, time_s: float, adopt_after_s: float) -> None:
         """Close the open window and open the one that `time_s` lies in."""
@@ -54,6 +73,7 @@ class Window:
                     level.hold(self.totals[metric], self.start_s, adopt_after_s)
                 else:
                     level.learn(self.totals[metric])
+            self.limits = [level.limit for level in self.levels]
         self.start_s = time_s // self.length_s * self.length_s
         self.end_s = self.start_s + self.length_s
         self.totals = [0.0] * len(METRICS)
@@ -75,4 +95,5 @@ class Window:
         window.levels = [
             Level.load(level, scale, alpha) for level, scale in zip(levels, SCALES, strict=True)
         ]
+        window.limits = [level.limit for level in window.levels]
         return window

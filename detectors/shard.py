@@ -12,15 +12,13 @@ from detectors.budget import Budget
 from detectors.finding import Anomaly, Finding, anomaly_id
 from detectors.loop import Loop
 from detectors.novelty import NewTarget, NewTool
-from detectors.spike import spikes
+from detectors.spike import Spikes
 
 _MAX_REMEMBERED: Final = 10_000
 
 
 class Detector(Protocol):
     """Turns an observation into findings."""
-
-    name: str
 
     def judge(self, seen: Observation) -> Sequence[Finding]:
         """What is odd about the event; must not change anything."""
@@ -56,7 +54,7 @@ class Policy:
         promote_after_s: float = 86_400.0,
     ) -> "Policy":
         """The policy that follows from a budget and from what people declared."""
-        detectors: tuple[Detector, ...] = (*spikes(), NewTool(budget), NewTarget(budget), Loop())
+        detectors: tuple[Detector, ...] = (Spikes(), NewTool(budget), NewTarget(budget), Loop())
         if limits:
             detectors = (*detectors, Boundary(limits))
         rules = budget.rules(promote_runs, promote_after_s)
@@ -127,26 +125,25 @@ class Shard:
         Sequence[Anomaly]
             Nearly always empty.
         """
-        tally = self.tally
-        tally.events += 1
+        self.tally.events += 1
         agent_id = event.agent_id
         profile = self.profiles.get(agent_id)
         if profile is None:
             profile = self.profiles[agent_id] = Profile(agent_id, self.policy.rules)
         self.dirty.add(agent_id)
         known = profile.recall(event.event_id, raw)
-        if known != "new":
-            if known == "repeat":
-                tally.repeats += 1
-                return ()
-            tally.changed_ids += 1
+        if known == "repeat":
+            self.tally.repeats += 1
+            return ()
+        if known == "changed":
+            self.tally.changed_ids += 1
         policy = self.policy
-        seen = profile.observe(event, event.time.timestamp(), policy.effects.of(event))
-        findings: list[Finding] | None = None
+        seen = profile.observe(event, policy.effects)
+        findings: list[Finding] = []
         for detector in policy.detectors:
             if found := detector.judge(seen):
-                findings = [*(findings or ()), *found]
-        if findings is None:
+                findings += found
+        if not findings:
             profile.learn(seen)
             return ()
         profile.learn(seen, [finding.hold for finding in findings if finding.hold])

@@ -8,66 +8,53 @@ from baselines.window import BYTES_IN, BYTES_OUT, CALLS, FAILURES, METRICS, UNIT
 from detectors.explain import amount, span
 from detectors.finding import Finding, Severity
 
+_DETECTORS: Final = {
+    CALLS: ("rate_spike", Severity.MEDIUM),
+    BYTES_OUT: ("volume_spike", Severity.HIGH),
+    BYTES_IN: ("volume_spike", Severity.HIGH),
+    FAILURES: ("failure_spike", Severity.MEDIUM),
+}
+"""By metric: the detector's name, and how bad a total just past its limit is."""
+
 _EXTREME: Final = 10.0
-"""So many times the limit is worse than a spike."""
+"""So many times the limit is one step worse."""
 
 
-class Spike:
-    """Alarms inside a window, the moment a total passes the limit that its past sets.
-
-    Parameters
-    ----------
-    name
-        Of the detector.
-    metrics
-        Indices into `baselines.window.METRICS`.
-    severity
-        Of a total just past its limit; one step worse from ten times the limit on.
-    """
-
-    def __init__(self, name: str, metrics: Sequence[int], severity: Severity) -> None:
-        self.name = name
-        self.severity = severity
-        self._metrics = tuple(metrics)
+class Spikes:
+    """Alarms inside a window, the moment a total passes the limit that its past sets."""
 
     def judge(self, seen: Observation) -> Sequence[Finding]:
         """The findings of one event, one per window and metric at most."""
-        found: list[Finding] | None = None
-        for number, window in enumerate(seen.profile.windows):
-            totals, levels = window.totals, window.levels
-            for metric in self._metrics:
-                if totals[metric] > levels[metric].limit and metric not in window.alarmed:
-                    found = found or []
-                    found.append(self._finding(window, number, metric))
-        return found or ()
-
-    def _finding(self, window: Window, number: int, metric: int) -> Finding:
-        level, total = window.levels[metric], window.totals[metric]
-        worse = total > _EXTREME * max(level.limit, 1.0)
-        unit = f"{UNITS[metric]} per {span(window.length_s)}"
-        return Finding(
-            detector=self.name,
-            subject=f"{METRICS[metric]}/{window.length_s}s",
-            episode=f"window:{window.start_s:.0f}",
-            observed=total,
-            expected=level.expected,
-            unit=unit,
-            threshold=level.limit,
-            p_value=level.p_value(total),
-            calibration="uncalibrated",
-            severity=min(Severity.CRITICAL, Severity(self.severity + worse)),
-            text=(
-                f"{amount(total)} {unit} so far, where it usually has {amount(level.expected)} "
-                f"and up to {amount(level.limit)} would have been ordinary"
-            ),
-            hold=Hold("window", number, metric),
-        )
+        if not seen.over_limit:
+            return ()
+        return [
+            _finding(window, number, metric)
+            for number, window in enumerate(seen.profile.windows)
+            for metric in _DETECTORS
+            if window.totals[metric] > window.limits[metric] and metric not in window.alarmed
+        ]
 
 
-def spikes() -> tuple[Spike, ...]:
-    """The three detectors over levels."""
-    return (
-        Spike("rate_spike", (CALLS,), Severity.MEDIUM),
-        Spike("volume_spike", (BYTES_OUT, BYTES_IN), Severity.HIGH),
-        Spike("failure_spike", (FAILURES,), Severity.MEDIUM),
+def _finding(window: Window, number: int, metric: int) -> Finding:
+    level, total, limit = window.levels[metric], window.totals[metric], window.limits[metric]
+    name, severity = _DETECTORS[metric]
+    if total > _EXTREME * max(limit, 1.0):
+        severity = Severity(severity + 1)
+    unit = f"{UNITS[metric]} per {span(window.length_s)}"
+    return Finding(
+        detector=name,
+        subject=f"{METRICS[metric]}/{window.length_s}s",
+        episode=f"window:{window.start_s:.0f}",
+        observed=total,
+        expected=level.expected,
+        unit=unit,
+        threshold=limit,
+        p_value=level.p_value(total),
+        calibration="uncalibrated",
+        severity=severity,
+        text=(
+            f"{amount(total)} {unit} so far, where it usually has {amount(level.expected)} "
+            f"and up to {amount(limit)} would have been ordinary"
+        ),
+        hold=Hold("window", number, metric),
     )

@@ -104,7 +104,9 @@ class StoreConfig(Section):
             try:
                 backend = make_url(url).get_backend_name()
             except ArgumentError:
-                raise ValueError("is no SQLAlchemy URL such as postgresql+psycopg://user@host/db")
+                raise ValueError(
+                    "is no SQLAlchemy URL such as postgresql+psycopg://user@host/db"
+                ) from None
             if backend not in ("sqlite", "postgresql"):
                 raise ValueError(f"names {backend}; sqlite and postgresql are supported")
         return url

@@ -24,7 +24,7 @@ from kafka.partitioner import murmur2  # type: ignore[import-untyped]
 
 from monitor.config import ENV_PREFIX, KafkaConfig
 from monitor.errors import TripswitchError
-from monitor.kafka_connect import connect
+from monitor.kafka_connect import connect, finish_joins
 from monitor.kafka_types import Consumer as Consumer
 from monitor.kafka_types import Delivery as Delivery
 from monitor.kafka_types import Partition as Partition
@@ -80,6 +80,7 @@ def make_consumer(config: KafkaConfig, **settings: Any) -> Consumer:
         metrics_enabled=False,
         **settings,
     )
+    finish_joins(made)
     return made
 
 

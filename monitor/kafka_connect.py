@@ -1,8 +1,16 @@
-"""Mends how kafka-python's clients begin: they hide why they fail, and leak a thread when they do.
+"""Mends what kafka-python 3.0 does wrong where clients begin.
 
-Its bootstrap logs that a password was refused and tries again until its time is up; its clients'
-constructors leave their network thread running when they raise.
+- Its bootstrap logs that a password was refused and tries again until its time is up.
+- An answer that comes together with the end of the connection, as a refusal does, is thrown away.
+- A client's constructor leaves its network thread running when it raises.
+- A group's leader that rejoins because partitions were added, in a `poll` that ends before the join
+  does, forgets that it was joining: it never learns its assignment, and stops its heartbeats.
+
+There are no public names for what this touches, so `pyproject.toml` holds the library to one minor
+version.
 """
+
+# ruff: noqa: SLF001 -- that is what this module is for
 
 from typing import Any
 
@@ -40,8 +48,26 @@ class _Connections(KafkaConnectionManager):  # type: ignore[misc]
             connection.init_future.add_errback(self._remember)
         return connection
 
+    async def _build_transport(self, *arguments: Any, **settings: Any) -> Any:
+        transport = await super()._build_transport(*arguments, **settings)
+        receive = transport._sock_recv
+
+        def receive_all() -> tuple[bytes, Exception | None]:
+            data, error = receive()
+            return data, None if data else error  # the end is seen again by the next read
+
+        transport._sock_recv = receive_all
+        return transport
+
     def _remember(self, failure: Exception) -> None:
         self.last_failure = failure
+
+
+def finish_joins(consumer: Any) -> None:
+    """Let a consumer's group join go on over as many polls as it takes."""
+    coordinator = consumer._coordinator
+    needs_rejoin = coordinator.need_rejoin
+    coordinator.need_rejoin = lambda: coordinator.rejoining or needs_rejoin()
 
 
 def connect(kind: Any, **settings: Any) -> Any:
@@ -64,6 +90,6 @@ def connect(kind: Any, **settings: Any) -> Any:
     except KafkaError as error:
         last_failure = None
         for client in made:
-            last_failure = client._manager.last_failure  # noqa: SLF001 -- it has no name for it
+            last_failure = client._manager.last_failure
             client.close()
         raise error from last_failure

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from baselines.event import ActionEvent
 from detectors.finding import Anomaly, Severity, anomaly_id
 from monitor.ledger import trips
-from monitor.sources import Source
+from monitor.sources import Source, SourceError
 from monitor.store import Store
 from monitor.store.engine import reason
 from monitor.watch import Watch
@@ -88,8 +88,12 @@ class Watchtower:
                 last_effective_log_s=trip.last_effective_at or 0.0,
             )
         if watch.contained_at_s is None and trip.contained_at is not None:
-            watch.contained_at_s = trip.contained_at
-            watch.end_offset = source.end_offset(watch.partition)
+            try:
+                watch.end_offset = source.end_offset(watch.partition)
+            except SourceError as error:
+                log.warning("cannot tell yet how far to read for silence: %s", error)
+            else:
+                watch.contained_at_s = trip.contained_at
         watch.silent = trip.silent
         return watch
 

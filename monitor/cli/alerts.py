@@ -11,6 +11,7 @@ from rich.text import Text
 
 from alerting.alert import Alert
 from alerting.render import clean
+from detectors.finding import Anomaly
 from monitor.cli.app import (
     ConfigOption,
     JsonOption,
@@ -76,21 +77,7 @@ def explain(
         return
     lines = [_summary(alert)]
     for anomaly in gathered:
-        rarity = f", p = {anomaly.p_value:.2g}" if anomaly.p_value is not None else ""
-        lines += [
-            "",
-            f"{anomaly.time:%Y-%m-%d %H:%M:%S}  {anomaly.severity.label}  {anomaly.detector}",
-            f"  {clean(anomaly.text, 600)}",
-            (
-                f"  observed {anomaly.observed:.6g}, expected {anomaly.expected:.6g}, would not have "
-                f"fired up to {anomaly.threshold:.6g} ({clean(anomaly.unit, 120)}){rarity}, "
-                f"{anomaly.calibration}"
-            ),
-            (
-                f"  event {clean(anomaly.event_id, 120)} of run {clean(anomaly.trace_id or '-', 120)}: "
-                f"{clean(anomaly.source, 200)}/{anomaly.partition} at {anomaly.offset}"
-            ),
-        ]
+        lines += ["", *_tell(anomaly)]
     typer.echo("\n".join(lines))
 
 
@@ -116,6 +103,22 @@ def resolve(
         print_json(alert.model_dump(mode="json"))
     else:
         typer.echo(f"alert {alert.alert_id} is {alert.state} by {alert.resolved_by}")
+
+
+def _tell(anomaly: Anomaly) -> list[str]:
+    rarity = f", p = {anomaly.p_value:.2g}" if anomaly.p_value is not None else ""
+    figures = (
+        f"observed {anomaly.observed:.6g}, expected {anomaly.expected:.6g}, alarms above "
+        f"{anomaly.threshold:.6g} ({clean(anomaly.unit, 120)}){rarity}, {anomaly.calibration}"
+    )
+    event, run = clean(anomaly.event_id, 120), clean(anomaly.trace_id or "-", 120)
+    place = f"{clean(anomaly.source, 200)}/{anomaly.partition} at {anomaly.offset}"
+    return [
+        f"{anomaly.time:%Y-%m-%d %H:%M:%S}  {anomaly.severity.label}  {anomaly.detector}",
+        f"  {clean(anomaly.text, 600)}",
+        f"  {figures}",
+        f"  event {event} of run {run}: {place}",
+    ]
 
 
 def _summary(alert: Alert) -> str:

@@ -29,7 +29,10 @@ _START: Final = datetime(2026, 2, 2, tzinfo=UTC)
 _INCIDENT: Final = re.compile(r"(?P<kind>[a-z_-]+)(?::(?P<agent>[^@]+))?@(?P<when>.+)")
 
 
-@app.command()
+@app.command(
+    epilog="Example: tripswitch simulate --duration 2d --incident hijack@+26h "
+    "--truth truth.jsonl --out events.jsonl"
+)
 def simulate(
     agents: Annotated[int, typer.Option(min=1, max=100_000, help="How many agents.")] = 12,
     seed: Annotated[int, typer.Option(min=0, help="The same seed, the same events.")] = 1,
@@ -37,7 +40,8 @@ def simulate(
         str | None, typer.Option(help="RFC 3339; by default 2026-02-02, with --live now.")
     ] = None,
     duration: Annotated[
-        str | None, typer.Option(help="Simulated time, as 3h or 2d; by default 1d, with --live ∞.")
+        str | None,
+        typer.Option(help="Simulated time, as 3h or 2d; by default 1d, or endless with --live."),
     ] = None,
     incident: Annotated[
         list[str] | None,
@@ -74,9 +78,6 @@ def simulate(
 
     WHEN is a time (2026-02-03T10:00), or +2h after the start of the simulated time. Without
     AGENT one that suits is chosen from the seed. An incident ends by itself.
-
-    Example: tripswitch simulate --duration 2d --incident hijack@+26h --truth truth.jsonl
-    --out events.jsonl
     """
     if kafka and (out != Path("-") or append):
         raise UsageError("--kafka and --out: choose one")

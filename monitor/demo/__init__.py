@@ -1,10 +1,5 @@
 """The demo: a real daemon, a simulated fleet, one hijack, and what becomes of it.
 
-`stage` sets up a directory and starts the daemon, `play` lets the fleet live and follows what
-happens in the ledger, `narrate` tells it.
+`stage` sets up a directory and starts the daemon, `play` lets the fleet live and waits for each
+thing to happen, `follow` reads the ledger, `narrate` and `sum_up` tell it.
 """
-
-from monitor.demo.play import play
-from monitor.demo.stage import DemoError
-
-__all__ = ["DemoError", "play"]

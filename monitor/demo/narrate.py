@@ -17,10 +17,16 @@ class Narrator:
     ----------
     console
         Where to; one that is no terminal gets no escapes.
+
+    Attributes
+    ----------
+    brief
+        Of what the daemon says, tell the headlines alone.
     """
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self.brief = False
 
     def chapter(self, title: str) -> None:
         """Begin a new part."""
@@ -49,8 +55,11 @@ class Narrator:
         self._line("   ", f"{line:<76} {status}", _STATUS_STYLES.get(status, ""))
 
     def daemon(self, line: str) -> None:
-        """A line that the daemon printed."""
-        self._line(" | ", line, "bold red" if line[:1].strip() else "red")
+        """A line that the daemon printed; it indents what is no headline."""
+        is_headline = line[:1].strip() != ""
+        if is_headline or not self.brief:
+            style = "yellow" if self.brief else "bold red" if is_headline else "red"
+            self._line(" | ", line, style)
 
     def _line(self, margin: str, text: str, style: str) -> None:
         # `Text` and not markup: nothing in a line is ever read as an instruction.

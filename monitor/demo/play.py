@@ -1,19 +1,24 @@
-"""The play: history, normal work, a hijack, the trip, silence; each step waited for, none assumed."""
+"""The play: a past, normal work, a hijack, the trip, silence. Each step is waited for."""
 
 import itertools
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, TypeVar
+from pathlib import Path
+from typing import Final
 
 from alerting.alert import Alert
+from detectors.finding import Anomaly
 from monitor.demo import follow
 from monitor.demo.narrate import Narrator
 from monitor.demo.stage import DemoError, Stage
+from monitor.demo.wait import Wait
+from monitor.ledger.trips import Trip
 from monitor.simulate.fleet import Fleet
 from monitor.simulate.gateway import RegistryGateway
 from monitor.simulate.incidents import Incident
@@ -21,57 +26,51 @@ from monitor.simulate.sink import FileSink
 from monitor.simulate.stream import Pace, Summary, send
 from monitor.simulate.work import Act
 
+VICTIM: Final = "payroll-01"
 _AGENTS: Final = 8
-_TEMPO: Final = 4.0
-_VICTIM: Final = "payroll-01"
-_HISTORY_S: Final = 7 * 86_400.0
-_NORMAL_WORK_S: Final = 12.0
-_AFTERWARDS_S: Final = 4.0
-_TUESDAY_MORNING: Final = datetime(2026, 2, 10, 10, tzinfo=UTC)
+_TEMPO: Final = 7.0
+_HISTORY_S: Final = 3 * 86_400.0
+_NORMAL_WORK_S: Final = 15.0
+_AFTERWARDS_S: Final = 3.0
+_FRIDAY_MORNING: Final = datetime(2026, 2, 13, 10, tzinfo=UTC)
 """Whatever the hour is, in the fleet's own time zone it is a working day."""
+
 _LEARN_WITHIN_S: Final = 120.0
 _NOTICE_WITHIN_S: Final = 15.0
 _SILENT_WITHIN_S: Final = 40.0
-_LOOK_EVERY_S: Final = 0.1
-
-FoundT = TypeVar("FoundT")
 
 
-class _Shown(FileSink):
+@dataclass(frozen=True)
+class Outcome:
+    """What happened, as ledger and simulator have it."""
+
+    history: int
+    false_alarms: int
+    sent: Summary
+    wrong: dict[str, int]
+    """Wrong actions by the status that they ended with."""
+    alert: Alert
+    trip: Trip
+    evidence: Anomaly
+    """For which the trip was ordered."""
+
+
+class _ShownLog(FileSink):
     """The event log, with each event told as it is written."""
 
-    def __init__(self, stage: Stage, narrator: Narrator) -> None:
-        super().__init__(stage.events, append=True)
+    def __init__(self, path: Path, narrator: Narrator) -> None:
+        super().__init__(path, append=True)
         self._narrator = narrator
-        self.victims_first_wrong_s: float | None = None
-        self.came_through = 0
 
     def write(self, agent_id: str, record: bytes) -> None:
         """Write one event and tell it."""
         super().write(agent_id, record)
+        self.flush()
         self._narrator.agent(json.loads(record))
 
 
-class _Truth:
-    """What only the simulator knows: when the hijack really began."""
-
-    began_s: float | None = None
-
-    def write(self, agent_id: str, record: bytes) -> None:
-        """Take the time of the first event of the incident."""
-        del agent_id
-        if self.began_s is None:
-            self.began_s = datetime.fromisoformat(json.loads(record)["time"]).timestamp()
-
-    def flush(self) -> None:
-        """Nothing waits."""
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-
-def play(stage: Stage, narrator: Narrator, seed: int) -> None:
-    """Play the demo on a stage whose daemon is not yet started; leaves the daemon running.
+def play(stage: Stage, narrator: Narrator, seed: int) -> Outcome:
+    """Play on a stage whose daemon runs; returns what happened.
 
     Raises
     ------
@@ -83,130 +82,112 @@ def play(stage: Stage, narrator: Narrator, seed: int) -> None:
         seed,
         _AGENTS,
         now_s - _HISTORY_S,
-        [Incident("hijack", now_s + _NORMAL_WORK_S, _VICTIM)],
+        [Incident("hijack", now_s + _NORMAL_WORK_S, VICTIM)],
         tempo=_TEMPO,
-        time_zone_s=_TUESDAY_MORNING.timestamp() - now_s,
+        time_zone_s=_FRIDAY_MORNING.timestamp() - now_s,
     )
-    acts = fleet.acts()
     gateway = RegistryGateway(stage.store)
     gateway.enrol(fleet.scopes(), now_s)
-    history, acts = _learn(stage, narrator, acts, now_s)
+    wait = Wait(stage)
+    narrator.brief = True
+    history, acts = _learn(stage, wait, narrator, fleet.acts(), now_s)
+    false_alarms = follow.alert_count(stage.store)
+    narrator.brief = False
 
-    narrator.chapter(f"Normal work: {_AGENTS} agents, live, through a gateway that asks for grants")
-    narrator.say(f"(watch {_VICTIM}: a web page that it reads will hijack it)")
-    sink, truth, stop, summary = _Shown(stage, narrator), _Truth(), threading.Event(), Summary()
-    with closing(sink), ThreadPoolExecutor(1, "fleet") as pool:
-        fleet_run = pool.submit(
-            send, acts, now_s, sink, gateway, Pace(1.0, live=True), truth, summary, stop.is_set
-        )
+    narrator.chapter(f"Normal work: {_AGENTS} agents, live; a gateway asks for a grant each time")
+    sent, wrong, stop = Summary(), _Wrong(), threading.Event()
+    with closing(_ShownLog(stage.events, narrator)) as log, ThreadPoolExecutor(1) as pool:
+        pace = Pace(speed=1.0, live=True)
+        fleet_run = pool.submit(send, acts, now_s, log, gateway, pace, wrong, sent, stop.is_set)
         try:
-            scene = _Scene(stage, fleet_run)
-            alert, trip = _incident(scene, narrator, truth)
-            scene.rest(_AFTERWARDS_S)
+            _incident(stage, Wait(stage, fleet_run), narrator, wrong)
         finally:
             stop.set()
-    trip = follow.trip_of(stage.store, _VICTIM) or trip
-    _sum_up(stage, narrator, history, summary, truth.began_s or 0.0, alert, trip)
+    return _outcome(stage, history, false_alarms, sent, wrong)
 
 
-class _Scene:
-    """Waits for what must happen, while daemon and fleet live."""
+class _Wrong:
+    """Takes the simulator's truth, which the daemon never sees."""
 
-    def __init__(self, stage: Stage, fleet_run: Future[Summary] | None = None) -> None:
-        self._stage = stage
-        self._fleet_run = fleet_run
+    def __init__(self) -> None:
+        self.began_s: float | None = None
+        self.by_status: dict[str, int] = {}
 
-    def until(self, look: Callable[[], FoundT | None], within_s: float, what: str) -> FoundT:
-        """What `look` finds at last.
+    def write(self, agent_id: str, record: bytes) -> None:
+        """Count one event of the incident."""
+        del agent_id
+        line = json.loads(record)
+        self.by_status[line["status"]] = self.by_status.get(line["status"], 0) + 1
+        if self.began_s is None:
+            self.began_s = datetime.fromisoformat(line["time"]).timestamp()
 
-        Raises
-        ------
-        DemoError
-            If it finds nothing in time, or daemon or fleet ended.
-        """
-        deadline_s = time.monotonic() + within_s
-        while (found := look()) is None:
-            self._alive()
-            if time.monotonic() > deadline_s:
-                raise DemoError(
-                    f"did not happen within {within_s:.0f} s: {what} "
-                    f"(see daemon.log in {self._stage.directory})"
-                )
-            time.sleep(_LOOK_EVERY_S)
-        return found
+    def flush(self) -> None:
+        """Nothing waits."""
 
-    def rest(self, seconds: float) -> None:
-        """Let some time pass."""
-        deadline_s = time.monotonic() + seconds
-        while time.monotonic() < deadline_s:
-            self._alive()
-            time.sleep(_LOOK_EVERY_S)
-
-    def _alive(self) -> None:
-        self._stage.check()
-        if self._fleet_run is not None and self._fleet_run.done():
-            self._fleet_run.result()  # raises what ended it
-            raise DemoError("the fleet ended before the play did")
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 def _learn(
-    stage: Stage, narrator: Narrator, acts: Iterator[Act], now_s: float
+    stage: Stage, wait: Wait, narrator: Narrator, acts: Iterator[Act], now_s: float
 ) -> tuple[int, Iterator[Act]]:
-    """Write the history, wait until it is learned; returns its length and what comes after it."""
-    narrator.chapter("The past: a week of normal work is written, and the daemon learns it")
+    """Write the past, wait until it is learned; returns its length and what comes after it."""
+    narrator.chapter("The past: three days of normal work are written, the daemon learns from them")
+    narrator.say("(half a minute at most; what it says of those days comes in short)")
     written, last_s, began_s = 0, 0.0, time.monotonic()
-    with closing(FileSink(stage.events, append=True)) as sink:
+    with closing(FileSink(stage.events, append=True)) as log:
         for act in acts:
             at_s = act.event.time.timestamp()
             if at_s >= now_s:
                 acts = itertools.chain([act], acts)
                 break
-            sink.write(act.event.agent_id, act.event.model_dump_json(exclude_none=True).encode())
+            log.write(act.event.agent_id, act.event.model_dump_json(exclude_none=True).encode())
             written, last_s = written + 1, at_s
-            if written % 1000 == 0:
-                stage.check()
-    narrator.say(f"{written} actions in {stage.events}")
-    _Scene(stage).until(
+    wait.until(
         lambda: follow.learned_until(stage.store) >= last_s - 0.001 or None,
         _LEARN_WITHIN_S,
-        "the daemon learning the history",
+        "that the daemon learns the past",
     )
-    narrator.say(
-        f"read, judged and learned in {time.monotonic() - began_s:.0f} s; false alarms on the "
-        f"way: {follow.alert_count(stage.store)}, with a budget of 20 a week for each agent"
-    )
+    narrator.say(f"{written:,} actions written, read and learned from in "
+                 f"{time.monotonic() - began_s:.0f} s")  # fmt: skip
     return written, acts
 
 
-def _incident(scene: _Scene, narrator: Narrator, truth: _Truth) -> tuple[Alert, follow.Trip]:
+def _incident(stage: Stage, wait: Wait, narrator: Narrator, wrong: _Wrong) -> None:
     """From the first wrong action to silence."""
-    store = scene.store
-    began_s = scene.until(
-        lambda: truth.began_s,
-        _NORMAL_WORK_S + _NOTICE_WITHIN_S,
-        "the hijack in the simulated fleet",
-    )
-    narrator.chapter(f"The incident: {_VICTIM} has read a page that tells it what to do")
-    alert = scene.until(
-        lambda: follow.alert_of(store, _VICTIM, began_s), _NOTICE_WITHIN_S, f"alert on {_VICTIM}"
-    )
-    trip = scene.until(
-        lambda: follow.trip_of(store, _VICTIM), _NOTICE_WITHIN_S, f"trip of {_VICTIM}"
-    )
-    narrator.chapter(f"The trip: {trip.trip_id}, ordered {trip.ordered_at - began_s:.2f} s after "
-                     "the first wrong action")  # fmt: skip
+    wait.until(lambda: wrong.began_s, _NORMAL_WORK_S + _NOTICE_WITHIN_S, "the hijack")
+    began_s = wrong.began_s or 0.0
+    narrator.chapter(f"The incident: a page that {VICTIM} reads tells it what to do")
 
-    def contained() -> follow.Trip | None:
-        found = follow.trip_of(store, _VICTIM)
+    def trip() -> Trip | None:
+        return follow.trip_of(stage.store, VICTIM)
+
+    def contained() -> Trip | None:
+        found = trip()
         return found if found is not None and found.contained_at is not None else None
 
-    def silent() -> follow.Trip | None:
-        found = follow.trip_of(store, _VICTIM)
+    def silent() -> Trip | None:
+        found = trip()
         return found if found is not None and found.silent_at is not None else None
 
-    scene.until(contained, _NOTICE_WITHIN_S, f"containment of {_VICTIM}")
-    narrator.say(
-        f"every enforcement point confirmed; {_VICTIM} will go on trying, and the daemon "
-        "watches the stream until it sees silence"
+    wait.until(
+        lambda: follow.alert_since(stage.store, VICTIM, began_s),
+        _NOTICE_WITHIN_S,
+        f"an alert about {VICTIM}",
     )
-    return alert, scene.until(silent, _SILENT_WITHIN_S, f"silence of {_VICTIM}")
+    wait.until(trip, _NOTICE_WITHIN_S, f"a trip of {VICTIM}")
+    wait.until(contained, _NOTICE_WITHIN_S, f"containment of {VICTIM}")
+    narrator.chapter("The trip: its grants are revoked; it goes on trying, and is refused")
+    wait.until(silent, _SILENT_WITHIN_S, f"silence of {VICTIM}")
+    wait.rest(_AFTERWARDS_S)
+
+
+def _outcome(
+    stage: Stage, history: int, false_alarms: int, sent: Summary, wrong: _Wrong
+) -> Outcome:
+    trip = follow.trip_of(stage.store, VICTIM)
+    alert = follow.alert_since(stage.store, VICTIM, wrong.began_s or 0.0)
+    evidence = None if trip is None else follow.evidence_of(stage.store, trip)
+    if trip is None or alert is None or evidence is None:
+        raise DemoError(f"the ledger no longer has what it had; see {stage.log}")
+    return Outcome(history, false_alarms, sent, wrong.by_status, alert, trip, evidence)

@@ -14,7 +14,6 @@ from monitor.errors import TripswitchError
 from monitor.store import Store
 
 _STOP_WITHIN_S: Final = 15.0
-_ENTRY: Final = "from monitor.cli import main; main()"
 _CONFIG: Final = """\
 # Written by `tripswitch demo`.
 [source]
@@ -26,7 +25,7 @@ url = {store}
 checkpoint_interval_s = 1.0   # so that the demo soon knows what was learned
 
 [budget]
-alerts_per_agent_per_week = 20
+alerts_per_agent_per_week = 50   # these agents do a week's work in a day
 
 # A rule that a person wrote; what was learned from the past comes on top of it.
 [[boundaries]]
@@ -38,10 +37,11 @@ severity = "critical"
 name = "payroll-boundary"
 mode = "enforce"
 severity = "critical"
+detectors = ["boundary"]
 roles = ["payroll"]
 
 [trip]
-silent_after_s = 5.0
+silent_after_s = 6.0
 allowed_skew_s = 0.5
 """
 
@@ -56,7 +56,7 @@ class Stage:
     Parameters
     ----------
     directory
-        Exists; what the demo writes stays there.
+        Made if it is missing; what the demo writes stays there.
 
     Attributes
     ----------
@@ -70,7 +70,11 @@ class Stage:
         self.directory = directory
         self.config = directory / "tripswitch.toml"
         self.events = directory / "events.jsonl"
-        self._log = directory / "daemon.log"
+        self.log = directory / "daemon.log"
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DemoError(f"{directory}: {error.strerror}") from None
         # A file left by an earlier demo is not taken up: its agents may be cut off.
         taken = [path.name for path in (self.config, self.events) if path.exists()]
         if taken:
@@ -87,9 +91,9 @@ class Stage:
         """Start `tripswitch run`; `on_line` is called from a thread with each line it prints."""
         # The settings of whoever plays the demo must not lead it to their own Kafka or store.
         environ = {k: v for k, v in os.environ.items() if not k.upper().startswith(ENV_PREFIX)}
-        with self._log.open("w") as log:
+        with self.log.open("w") as log:
             daemon = subprocess.Popen(  # noqa: S603  our own interpreter and code
-                [sys.executable, "-c", _ENTRY, "run", "--config", str(self.config)],
+                [sys.executable, "-m", "monitor", "run", "--config", str(self.config)],
                 env=environ | {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -118,10 +122,10 @@ class Stage:
             If it ended.
         """
         if self._daemon is not None and self._daemon.poll() is not None:
-            last = self._log.read_text("utf-8", "replace").strip().splitlines()[-1:]
+            last = self.log.read_text("utf-8", "replace").strip().splitlines()[-1:]
             raise DemoError(
                 f"the daemon ended with exit code {self._daemon.returncode}: "
-                f"{last[0] if last else 'it said nothing'} (all of it in {self._log})"
+                f"{last[0] if last else 'it said nothing'} (all of it in {self.log})"
             )
 
     def stop(self) -> int | None:

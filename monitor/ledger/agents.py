@@ -7,8 +7,8 @@ from sqlalchemy import Connection, select, update
 
 from alerting.killswitch import AgentState
 from monitor.ledger import audit
-from monitor.ledger.sql import insert_if_missing
 from monitor.store.schema import agents
+from monitor.store.sql import insert_if_missing
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,11 @@
 """Alerts in the ledger: anomalies join them, people and quiet resolve them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select
 
 from alerting.alert import OPEN_STATES, Alert
 from alerting.message import Message, MessageKind
@@ -21,10 +22,11 @@ from alerting.policy import (
 from detectors.finding import Anomaly
 from monitor.errors import NotFoundError
 from monitor.ledger import audit, outbox, trips
-from monitor.ledger.sql import insert_if_missing
 from monitor.store.schema import alerts, anomalies
+from monitor.store.sql import upsert
 
-HOUR_S = 3600.0
+HOUR_S: Final = 3600.0
+_MAX_PARAMETERS: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,35 +65,54 @@ def record(
     int
         How many of them were new.
     """
-    return sum(_record_one(connection, anomaly, response, now_s) for anomaly in found)
+    new = _unknown(connection, found)
+    if not new:
+        return 0
+    now = datetime.fromtimestamp(now_s, UTC)
+    current = _open_alerts(connection, {anomaly.agent_id for anomaly in new})
+    changed: dict[str, Alert] = {}
+    rows: list[dict[str, object]] = []
+    responses: list[tuple[Folded, Anomaly]] = []
+    for anomaly in new:
+        folded = fold(current.get(anomaly.agent_id), anomaly, now, response.quiet_s)
+        current[anomaly.agent_id] = folded.alert
+        for alert in (folded.closed, folded.alert):
+            if alert is not None:
+                changed[alert.alert_id] = alert
+        rows.append(_row(anomaly, folded.alert.alert_id, now_s))
+        responses.append((folded, anomaly))
+    connection.execute(insert(anomalies), rows)
+    _store(connection, list(changed.values()))
+    for folded, anomaly in responses:
+        _tell(connection, folded, anomaly, response, now)
+        _respond(connection, folded.alert, anomaly, response, now)
+    return len(new)
 
 
-def _record_one(connection: Connection, anomaly: Anomaly, response: Response, now_s: float) -> bool:
-    row = {
+def _unknown(connection: Connection, found: Sequence[Anomaly]) -> list[Anomaly]:
+    """Those that the ledger does not have, each once."""
+    by_id = {anomaly.anomaly_id: anomaly for anomaly in reversed(found)}
+    ids = list(by_id)
+    for start in range(0, len(ids), _MAX_PARAMETERS):
+        known = select(anomalies.c.anomaly_id).where(
+            anomalies.c.anomaly_id.in_(ids[start : start + _MAX_PARAMETERS])
+        )
+        for anomaly_id in connection.execute(known).scalars():
+            del by_id[anomaly_id]
+    return list(reversed(by_id.values()))
+
+
+def _row(anomaly: Anomaly, alert_id: str, now_s: float) -> dict[str, object]:
+    return {
         "anomaly_id": anomaly.anomaly_id,
         "agent_id": anomaly.agent_id,
-        "alert_id": "",
+        "alert_id": alert_id,
         "detector": anomaly.detector,
         "severity": int(anomaly.severity),
         "event_time": anomaly.time.timestamp(),
         "stored_at": now_s,
         "doc": anomaly.model_dump_json(),
     }
-    if not insert_if_missing(connection, anomalies, row):
-        return False
-    now = datetime.fromtimestamp(now_s, UTC)
-    folded = fold(open_alert(connection, anomaly.agent_id), anomaly, now, response.quiet_s)
-    if folded.closed is not None:
-        _store(connection, folded.closed)
-    _store(connection, folded.alert)
-    connection.execute(
-        update(anomalies)
-        .where(anomalies.c.anomaly_id == anomaly.anomaly_id)
-        .values(alert_id=folded.alert.alert_id)
-    )
-    _tell(connection, folded, anomaly, response, now)
-    _respond(connection, folded.alert, anomaly, response, now)
-    return True
 
 
 def _tell(
@@ -179,14 +200,27 @@ def _enqueue(
     )
 
 
+def _open_alerts(connection: Connection, agent_ids: Collection[str]) -> dict[str, Alert]:
+    """The agents' open alerts, by agent, locked until the transaction ends."""
+    wanted, found = list(agent_ids), {}
+    for start in range(0, len(wanted), _MAX_PARAMETERS):
+        docs = connection.execute(
+            select(alerts.c.doc)
+            .where(
+                alerts.c.agent_id.in_(wanted[start : start + _MAX_PARAMETERS]),
+                alerts.c.state.in_(OPEN_STATES),
+            )
+            .with_for_update()
+        ).scalars()
+        for doc in docs:
+            alert = Alert.model_validate_json(doc)
+            found[alert.agent_id] = alert
+    return found
+
+
 def open_alert(connection: Connection, agent_id: str) -> Alert | None:
-    """The agent's open alert, locked until the transaction ends."""
-    doc = connection.execute(
-        select(alerts.c.doc)
-        .where(alerts.c.agent_id == agent_id, alerts.c.state.in_(OPEN_STATES))
-        .with_for_update()
-    ).scalar_one_or_none()
-    return None if doc is None else Alert.model_validate_json(doc)
+    """The agent's open alert."""
+    return _open_alerts(connection, [agent_id]).get(agent_id)
 
 
 def get(connection: Connection, alert_id: str) -> Alert:
@@ -249,7 +283,7 @@ def resolve_by_person(
         return alert
     now = datetime.fromtimestamp(now_s, UTC)
     resolved = resolve(alert, now, by=by, reason=reason)
-    _store(connection, resolved)
+    _store(connection, [resolved])
     _enqueue(connection, "resolved", resolved, f"{by}: {reason}", receivers, now)
     audit.append(
         connection,
@@ -274,7 +308,7 @@ def resolve_what_is_quiet(
     quiet = [Alert.model_validate_json(doc) for doc in docs]
     for alert in quiet:
         resolved = resolve_quiet(alert, quiet_s)
-        _store(connection, resolved)
+        _store(connection, [resolved])
         now = datetime.fromtimestamp(now_s, UTC)
         _enqueue(connection, "resolved", resolved, "", receivers, now)
     return len(quiet)
@@ -295,22 +329,18 @@ def prune(connection: Connection, *, anomalies_before_s: float, alerts_before_s:
     )
 
 
-def _store(connection: Connection, alert: Alert) -> None:
-    values = {
-        "state": alert.state,
-        "severity": int(alert.severity),
-        "last_anomaly_at": alert.last_anomaly_at.timestamp(),
-        "doc": alert.model_dump_json(),
-    }
-    found = connection.execute(
-        update(alerts).where(alerts.c.alert_id == alert.alert_id).values(**values)
-    )
-    if found.rowcount == 0:
-        connection.execute(
-            insert(alerts).values(
-                alert_id=alert.alert_id,
-                agent_id=alert.agent_id,
-                opened_at=alert.opened_at.timestamp(),
-                **values,
-            )
-        )
+def _store(connection: Connection, changed: Sequence[Alert]) -> None:
+    """Write alerts; resolved ones first, for an agent has one open alert at most."""
+    rows = [
+        {
+            "alert_id": alert.alert_id,
+            "agent_id": alert.agent_id,
+            "state": alert.state,
+            "severity": int(alert.severity),
+            "opened_at": alert.opened_at.timestamp(),
+            "last_anomaly_at": alert.last_anomaly_at.timestamp(),
+            "doc": alert.model_dump_json(),
+        }
+        for alert in sorted(changed, key=lambda alert: alert.state in OPEN_STATES)
+    ]
+    upsert(connection, alerts, rows)

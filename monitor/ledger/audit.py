@@ -14,8 +14,8 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, func, select
 
-from monitor.ledger.sql import insert_if_missing, storable
 from monitor.store.schema import audit, audit_head
+from monitor.store.sql import insert_if_missing, storable
 
 GENESIS: Final = "0" * 64
 _COLUMNS: Final = ("seq", "at", "actor", "action", "subject", "doc", "prev_hash")

@@ -8,9 +8,9 @@ from alerting.grants import Grant, allowed
 from alerting.killswitch import BLOCKED, AgentState
 from monitor.errors import NotFoundError
 from monitor.ledger import agents, audit
-from monitor.ledger.sql import storable
 from monitor.store.schema import agents as agents_table
 from monitor.store.schema import grants
+from monitor.store.sql import storable
 
 
 def add(

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, delete, select, update
 
 from alerting.message import Message
-from monitor.ledger.sql import insert_if_missing, storable
 from monitor.store.schema import outbox
+from monitor.store.sql import insert_if_missing, storable
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from alerting.killswitch import OPEN, Order, PointState, is_person
 from monitor.errors import NotFoundError, UsageError
 from monitor.ledger import agents, audit, trip
 from monitor.ledger.outcome import conclude, tell
-from monitor.ledger.sql import storable
 from monitor.store.schema import points, trips
+from monitor.store.sql import storable
 
 MAX_BACKOFF_S: Final = 60.0
 FAILED_AFTER_ATTEMPTS: Final = 3
@@ -139,15 +139,15 @@ def settle_point(
     agent = agents.lock(connection, order.agent_id, now_s)
     row = connection.execute(_of(order.trip_id, leased.point)).one()
     held = row.lease_owner == leased.lease
-    # The lease may have moved on to a newer order, which need not wait any longer.
-    released = connection.execute(
+    outdated = row.order_seq != order.order_seq or row.state not in OPEN
+    if outdated and agent.trip_id is not None:
+        _make_way(connection, agent.trip_id, leased, now_s)
+    connection.execute(
         update(points)
         .where(points.c.point == leased.point, points.c.lease_owner == leased.lease)
         .values(lease_owner=None, lease_until=0.0)
-    ).rowcount
-    if row.order_seq != order.order_seq or row.state not in OPEN:
-        if not released and agent.trip_id is not None:
-            _send_again(connection, agent.trip_id, leased, now_s)
+    )
+    if outdated:
         return False
     if not held:
         return False
@@ -222,14 +222,19 @@ def _failed(
         tell(connection, about, "trip_partial", headline, receivers, now_s, occasion=leased.point)
 
 
-def _send_again(connection: Connection, trip_id: str, late: Leased, now_s: float) -> None:
-    """A late report means a late order: the present one must be the last that the point sees."""
+def _make_way(connection: Connection, trip_id: str, late: Leased, now_s: float) -> None:
+    """See to it that the present order is the last that the point is told.
+
+    If the present order still waits for this lease, that is so. If not, the lease ran out before
+    its holder reported: the outdated order may have come last, so the present one is sent again.
+    """
     connection.execute(
         update(points)
         .where(
             points.c.trip_id == trip_id,
             points.c.point == late.point,
             points.c.order_seq > late.order.order_seq,
+            points.c.lease_owner.is_distinct_from(late.lease),
             points.c.state.in_([*sorted(OPEN), PointState.CONFIRMED]),
         )
         # Without its owner a running lease still holds others off, and reports in vain.

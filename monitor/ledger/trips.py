@@ -31,12 +31,12 @@ from monitor.ledger.points import (
     lease_due,
     settle_point,
 )
-from monitor.ledger.sql import storable
 from monitor.ledger.trip import Point, Trip, automatic_since, get, list_trips
 from monitor.ledger.watching import Watched, mark_silent, record_watch, watched
 from monitor.store.schema import agents as agents_table
 from monitor.store.schema import points as points_table
 from monitor.store.schema import trips
+from monitor.store.sql import storable
 
 __all__ = [
     "REGISTRY",

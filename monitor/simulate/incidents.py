@@ -82,7 +82,7 @@ def _hijack(actor: Actor, start_s: float) -> Iterator[ActionEvent]:
         yield actor.act(_MAIL_OUT, at_s + 2, trace_id, mailbox, user_id=user_id)
         if call % 3 == 0:
             yield _do(actor, _NEW_ACCOUNT, at_s + 4, trace_id, user_id=user_id)
-        at_s += 5 + float(actor.rng.exponential(5))
+        at_s += 5 + float(actor.rng.exponential(3))
 
 
 def _exfiltration(actor: Actor, start_s: float) -> Iterator[ActionEvent]:

@@ -17,7 +17,7 @@ _ALWAYS: Final = (0.9,) * 6 + (1.0,) * 14 + (0.95,) * 4
 _STAFF: Final = Pool("{name}@corp.example", 25)
 _USERS: Final = Pool("{name}@corp.example", 6)
 
-_EMPLOYEE: Final = Pool("EMP-{n:04d}", 60, fresh=0.005)
+_EMPLOYEE: Final = Pool("EMP-{n:04d}", 60)
 _NOTICE: Final = Pool("https://tax.example.gov/notices/{n}", 6, fresh=0.02)
 PAYROLL: Final = Role(
     "payroll",
@@ -25,11 +25,11 @@ PAYROLL: Final = Role(
         (
             Step("list_timesheets", "read", bytes_in=6000, records=40, data_class="confidential"),
             Step("get_employee", "read", _EMPLOYEE, source="list_timesheets", records=1,
-                 bytes_in=1400, data_class="confidential", more=2.0),
+                 bytes_in=1400, data_class="confidential", more=1.0),
             Step("compute_pay", "write", _EMPLOYEE, source="list_timesheets", records=1,
                  data_class="confidential"),
             Step("send_email", "external", _STAFF, source="get_employee", bytes_out=1800,
-                 bytes_in=40, data_class="confidential", chance=0.8),
+                 bytes_in=40, data_class="confidential"),
         ): 0.7,
         (
             Step("fetch_page", "read", _NOTICE, "user", bytes_in=24_000, data_class="public"),

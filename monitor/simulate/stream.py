@@ -144,5 +144,11 @@ def send(
 
 def _truth(act: Act) -> bytes:
     event = act.event
-    line = {"event_id": event.event_id, "agent_id": event.agent_id, "incident": act.incident}
-    return json.dumps(line | {"time": event.time.isoformat()}).encode()
+    line = {
+        "event_id": event.event_id,
+        "agent_id": event.agent_id,
+        "incident": act.incident,
+        "time": event.time.isoformat(),
+        "status": event.status,
+    }
+    return json.dumps(line).encode()

@@ -63,6 +63,8 @@ class KafkaSource:
         self._consumer.subscribe(
             [self.name], listener=kafka_client.make_listener(self._on_assigned, self._on_lost)
         )
+        # Loads the metadata: joining without them, the group would have to form twice.
+        self._consumer.partitions_for_topic(self.name)
 
     def poll(self, timeout_s: float) -> list[Chunk]:
         """See `Source.poll`. A broker that is away for a while is waited for."""

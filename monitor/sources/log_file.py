@@ -18,7 +18,7 @@ from typing import Any, Final
 from monitor.config import SourceConfig, state_dir
 from monitor.sources import Chunk, Place, SourceError
 from monitor.sources.lines import READ_BYTES, Line, LineSplitter, end_of_last_line
-from monitor.sources.rotation import FileMark, find, open_file, written_after
+from monitor.sources.rotation import HEAD_BYTES, FileMark, find, open_file, written_after
 
 PARTITION: Final = 0
 GENERATION_BYTES: Final = 2**44
@@ -158,7 +158,7 @@ class LogFileSource:
         if self._fd is None and not self._open_next():
             return None
         assert self._fd is not None
-        if self._was_cut_off(self._fd):
+        if self._was_cut_off(self._fd) or self._has_grown_unread(self._fd):
             return None
         lines: list[tuple[bytes, int]] = []
         while len(lines) < MAX_POLL_LINES and (data := self._read_on(self._fd)):
@@ -212,6 +212,20 @@ class LogFileSource:
         self._leave()
         self._generation -= 1  # the copy, if there is one, is the same filling
         self._go_on(mark, position)
+        return True
+
+    def _has_grown_unread(self, fd: int) -> bool:
+        """Choose anew when a file has grown of which no line was handed out yet.
+
+        Its mark tells nothing so far, and the bytes that it stands for may have gone elsewhere.
+        """
+        assert self._mark is not None
+        if self._line_at or self._mark.head_bytes >= min(HEAD_BYTES, os.fstat(fd).st_size):
+            return False
+        mark = self._mark
+        self._leave()
+        self._left_mtime_ns = mark.mtime_ns
+        self._generation -= 1
         return True
 
     def _go_on(self, mark: FileMark, position: int) -> None:

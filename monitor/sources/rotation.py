@@ -48,7 +48,8 @@ def find(path: Path, mark: FileMark, at_least_bytes: int) -> int | None:
     path
         The log; files beside it that are named after it are looked at too.
     at_least_bytes
-        How much of it was read; a shorter file was cut off and is not it any more.
+        How much of it was read; a shorter file was cut off and is not it any more. If nothing
+        was, a copy could not be told from any other file: they all begin alike.
 
     Returns
     -------
@@ -61,7 +62,7 @@ def find(path: Path, mark: FileMark, at_least_bytes: int) -> int | None:
         if fd is None:
             continue
         status = os.fstat(fd)
-        known = mark.head_bytes > 0 or (status.st_ino, status.st_dev) == (mark.inode, mark.device)
+        known = at_least_bytes > 0 or (status.st_ino, status.st_dev) == (mark.inode, mark.device)
         if known and status.st_size >= at_least_bytes and mark.same_head(fd):
             return fd
         os.close(fd)
@@ -69,14 +70,14 @@ def find(path: Path, mark: FileMark, at_least_bytes: int) -> int | None:
 
 
 def written_after(path: Path, mtime_ns: int) -> list[Path]:
-    """The rotated files that were last written after this time, the oldest first."""
+    """The rotated files, not empty, that were last written after this time, the oldest first."""
     dated = []
     for candidate in rotated(path):
         try:
             status = candidate.stat()
         except FileNotFoundError:
             continue
-        if status.st_mtime_ns > mtime_ns:
+        if status.st_mtime_ns > mtime_ns and status.st_size:
             dated.append((status.st_mtime_ns, candidate))
     return [candidate for _, candidate in sorted(dated)]
 

@@ -7,18 +7,16 @@ checks the epoch, so that one who lost the shard without noticing can save nothi
 import hashlib
 import json
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import ormsgpack
-from sqlalchemy import ColumnElement, Connection, Select, Table, delete, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy import ColumnElement, Connection, Select, delete, select, update
 
 from baselines.profile import Profile, ProfileError, Rules
 from monitor.sources import Place
 from monitor.store.schema import claims, damaged_profiles, profiles, shards
+from monitor.store.sql import upsert
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +44,7 @@ def claim(ledger: Connection, source: str, partition: int, *, owner: str, now_s:
         .with_for_update()
     ).one_or_none()
     epoch = (row.epoch if row else 0) + 1
-    _upsert(
+    upsert(
         ledger,
         claims,
         [
@@ -72,7 +70,7 @@ def adopt(state: Connection, mine: Claim, now_s: float) -> Place | None:
     """
     row = state.execute(_shard_row(mine).with_for_update()).one_or_none()
     if row is None:
-        _upsert(
+        upsert(
             state,
             shards,
             [
@@ -136,7 +134,7 @@ def save(
                 "body": body,
             }
         )
-    _upsert(state, profiles, rows)
+    upsert(state, profiles, rows)
     state.execute(
         update(shards)
         .where(*_is(mine))
@@ -186,7 +184,7 @@ def _set_aside(
         agent_id, mine.source, mine.partition, reason,
     )  # fmt: skip
     key = {"source": mine.source, "partition": mine.partition, "agent_id": agent_id}
-    _upsert(state, damaged_profiles, [{**key, "found_at": now_s, "reason": reason, "body": body}])
+    upsert(state, damaged_profiles, [{**key, "found_at": now_s, "reason": reason, "body": body}])
     state.execute(
         delete(profiles).where(
             profiles.c.source == mine.source,
@@ -206,16 +204,3 @@ def _is(mine: Claim) -> tuple[ColumnElement[bool], ...]:
 
 def _shard_row(mine: Claim) -> Select[tuple[int, int, str]]:
     return select(shards.c.epoch, shards.c.next_offset, shards.c.doc).where(*_is(mine))
-
-
-def _upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows, or replace those whose primary key is there already."""
-    if not rows:
-        return
-    insert = postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
-    statement = insert(table)
-    keys = [column.name for column in table.primary_key]
-    values = {c.name: statement.excluded[c.name] for c in table.columns if c.name not in keys}
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=keys, set_=values), list(rows)
-    )

@@ -15,6 +15,7 @@ from monitor.config import KafkaConfig, SourceConfig
 from monitor.kafka_client import KafkaClientError
 from monitor.sources import Chunk, Place, SourceError
 from monitor.sources.kafka import KafkaSource
+from monitor.sources.partition import partition_for
 from tests.conftest import PARTITIONS
 from tests.kit.broker import PASSWORD, USER, Broker
 
@@ -64,8 +65,8 @@ class Member:
         self.started: set[int] = set()
         self.polled: list[Chunk] = []
 
-    def step(self, places: dict[int, int] | None = None, start: bool = True) -> None:
-        chunks = self.source.poll(0.05)
+    def step(self, places: dict[int, int] | None = None, poll_s: float = 0.05) -> None:
+        chunks = self.source.poll(poll_s)
         self.started -= set(self.source.take_lost())
         for chunk in chunks:
             if chunk.partition in self.started:
@@ -73,10 +74,9 @@ class Member:
                 self.next_offsets[chunk.partition] = chunk.next_offset
         for partition in self.source.take_assigned():
             assert partition not in self.started
-            if start:
-                offset = (places or {}).get(partition)
-                self.source.start(partition, None if offset is None else Place(offset, {}))
-                self.started.add(partition)
+            offset = (places or {}).get(partition)
+            self.source.start(partition, None if offset is None else Place(offset, {}))
+            self.started.add(partition)
 
     def records(self) -> Counter[str]:
         return Counter(
@@ -258,6 +258,26 @@ def test_a_place_behind_the_end_is_refused(topic: str, source: KafkaSource) -> N
         member.step({1: 500})
     with pytest.raises(SourceError, match=f"{topic} partition 1 ends at offset 0, and was read"):
         source.poll(WAIT_S)
+
+
+def test_added_partitions_are_taken_even_when_no_poll_lasts_as_long_as_the_join(
+    kafka: Broker, topic: str, source: KafkaSource, producer: KafkaProducer
+) -> None:
+    member = Member(source)
+    deadline = time.monotonic() + WAIT_S
+    while len(member.started) < PARTITIONS:
+        assert time.monotonic() < deadline
+        member.step()
+    admin = KafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers)
+    for total in range(PARTITIONS + 1, PARTITIONS + 5):
+        admin.create_partitions({topic: total})
+        while total - 1 not in member.started:
+            assert time.monotonic() < deadline
+            source._consumer._cluster.request_update()  # type: ignore[attr-defined]
+            for _ in range(50):
+                member.step(poll_s=0.001)
+    admin.close()
+    assert source.partition_of("payroll-01") == partition_for("payroll-01", PARTITIONS + 4)
 
 
 def test_commits_can_be_seen_from_outside(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from monitor.sources import Place
 from monitor.sources.log_file import LogFileSource
@@ -91,17 +91,21 @@ class RotatedLog(RuleBasedStateMachine):
             self.in_file = []
             self.stamp(self.writing.fileno())
 
+    def writes_to_path(self) -> bool:
+        return self.path.exists() and self.path.samefile(f"/proc/self/fd/{self.writing.fileno()}")
+
+    @precondition(writes_to_path)
     @rule(copy=st.booleans())
     def truncate(self, copy: bool) -> None:
         if copy:
             self.rotations += 1
             kept = self.directory / f"events.jsonl.{self.rotations}"
-            shutil.copyfile(f"/proc/self/fd/{self.writing.fileno()}", kept)
+            shutil.copyfile(self.path, kept)
             self.stamp(kept)
         else:
             self.may_be_lost.update(self.in_file)
         self.writing.truncate(0)
-        self.stamp(self.writing.fileno())
+        self.stamp(self.path)
         self.in_file = []
         self.broken = bool(self.rest)
 

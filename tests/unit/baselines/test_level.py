@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from river.stats import EWVar
 
-from baselines.level import FADING_FACTOR, MAX_HELD, MIN_WINDOWS, Level, Scale
+from baselines.level import FADING_FACTOR, MAX_HELD, MEMORY_WINDOWS, MIN_WINDOWS, Level, Scale
 
 DAY_S = 86_400.0
 quantities = st.floats(min_value=0, max_value=1e15)
@@ -34,8 +34,8 @@ def test_its_spread_is_that_of_rivers_ewvar() -> None:
     for y in rng.normal(10.0, 2.0, 500):
         level.learn(float(np.expm1(y)))
         reference.update(float(y))
-    n = level._effective_windows()
-    assert level._spread() ** 2 == pytest.approx(reference.get() * n / (n - 1) * (1 + 1 / n))
+    n = MEMORY_WINDOWS
+    assert level._spread(level._mean.get(), n) ** 2 == pytest.approx(reference.get() * n / (n - 1))
 
 
 @pytest.mark.parametrize(("mean", "alpha"), [(2.0, 1e-2), (30.0, 1e-2), (30.0, 1e-3)])

@@ -1,5 +1,6 @@
 import pytest
 
+from baselines.effect import EffectMap
 from baselines.profile import Profile, Rules
 from baselines.window import BYTES_OUT, CALLS, FAILURES, Window
 from tests.kit.events import START_S, event
@@ -7,7 +8,7 @@ from tests.kit.events import START_S, event
 
 def feed(profile: Profile, number: int, time_s: float, **fields: object) -> None:
     seen = event(number, time_s, **fields)
-    profile.learn(profile.observe(seen, seen.time.timestamp(), "read"))
+    profile.learn(profile.observe(seen, EffectMap()))
 
 
 def test_totals_count_calls_bytes_and_failures() -> None:

@@ -3,8 +3,7 @@ from pathlib import Path
 
 import pytest
 
-import monitor.cli.replay
-import monitor.cli.simulate  # noqa: F401  registers the command
+import monitor.cli  # noqa: F401  registers the commands
 from baselines.event import ActionEvent
 from monitor.cli.app import run
 

@@ -157,7 +157,7 @@ def test_an_agent_holds_grants_for_its_work_and_for_its_incident() -> None:
 
 
 def test_an_unknown_kind_or_agent_is_named() -> None:
-    with pytest.raises(UsageError, match="'coup'.*hijack"):
+    with pytest.raises(UsageError, match=r"'coup'.*hijack"):
         Fleet(1, 3, MONDAY_S, [Incident("coup", MONDAY_S)])
-    with pytest.raises(UsageError, match="no agent 'nobody'.*payroll-01"):
+    with pytest.raises(UsageError, match=r"no agent 'nobody'.*payroll-01"):
         Fleet(1, 3, MONDAY_S, [Incident("hijack", MONDAY_S, "nobody")])

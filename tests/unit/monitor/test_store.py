@@ -5,6 +5,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text, update
 
+from baselines.effect import EffectMap
 from baselines.profile import Profile, Rules
 from monitor.config import StoreConfig
 from monitor.sources import Place
@@ -26,7 +27,7 @@ def claim(store: Store, now_s: float = START_S) -> tuple[Claim, Place | None]:
 def profile(agent_id: str) -> Profile:
     one = Profile(agent_id, RULES)
     seen = event(1, agent_id=agent_id)
-    one.learn(one.observe(seen, START_S, "read"))
+    one.learn(one.observe(seen, EffectMap()))
     return one
 
 

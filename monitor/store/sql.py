@@ -1,6 +1,6 @@
 """What SQLite and PostgreSQL do alike but say, or bear, differently."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Table
@@ -19,3 +19,16 @@ def storable(text: str, limit: int = 2000) -> str:
     """Free text as every database takes it: no NUL, no lone surrogate, not without end."""
     text = text if len(text) <= limit else text[: limit - 1] + "…"
     return text.replace("\x00", "�").encode("utf-8", "replace").decode("utf-8")
+
+
+def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows, or replace those whose primary key is there already."""
+    if not rows:
+        return
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table)
+    keys = [column.name for column in table.primary_key]
+    values = {c.name: statement.excluded[c.name] for c in table.columns if c.name not in keys}
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=keys, set_=values), list(rows)
+    )

@@ -1,0 +1,172 @@
+"""How fast one core reads: the daemon's own worker against a bare loop that does nothing.
+
+Both read the same records from the same broker, in processes of their own and in alternation, with
+the same fetch settings. A round is timed from the first records to the last record dealt with;
+for the worker that includes every ledger transaction and checkpoint. Prints one JSON object.
+
+    make bench ARGS="--events 200000 --rounds 5"
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition  # type: ignore[import-untyped]
+
+from baselines.event import ActionEvent
+from monitor import policies
+from monitor.config import Config, KafkaConfig, SourceConfig, StoreConfig
+from monitor.dead_letter import open_dead_letters
+from monitor.sources.kafka import FETCH_MAX_WAIT_MS, MAX_POLL_RECORDS, KafkaSource
+from monitor.store import Store
+from monitor.watchtower import Watchtower
+from monitor.worker import Timing, Worker, collect_rarely
+from tests.kit.broker import create_topic, open_broker
+from tests.kit.recorded import recorded
+
+SUBJECTS: Final = ("bare_loop", "worker")
+PARTITIONS: Final = 4
+
+
+def main() -> None:
+    """Run all rounds, or one of them in a process of its own."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--events", type=int, default=200_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--round", nargs=4, metavar=("SUBJECT", "BROKER", "TOPIC", "DIRECTORY"))
+    chosen = parser.parse_args()
+    if chosen.round:
+        subject, broker, topic, directory = chosen.round
+        run = bare_loop if subject == "bare_loop" else worker
+        print(json.dumps(run(broker, topic, chosen.events, Path(directory))))
+        return
+    with tempfile.TemporaryDirectory(prefix="tripswitch-bench-") as directory:
+        print(json.dumps(compare(Path(directory), chosen.events, chosen.rounds)))
+
+
+def compare(directory: Path, events: int, rounds: int) -> dict[str, Any]:
+    """Alternate the subjects over one topic on one broker."""
+    kafka = directory / "kafka"
+    kafka.mkdir()
+    broker = open_broker(kafka)
+    try:
+        # The recorded times are old: the broker would clear them away under the readers.
+        topic = create_topic(broker, PARTITIONS, **{"retention.ms": "-1"})
+        _produce(broker.bootstrap_servers, topic, events)
+        seconds: dict[str, list[float]] = {subject: [] for subject in SUBJECTS}
+        for number in range(rounds):
+            for subject in SUBJECTS if number % 2 == 0 else reversed(SUBJECTS):
+                place = directory / f"{subject}-{number}"
+                place.mkdir()
+                took = _round(subject, broker.bootstrap_servers, topic, place, events)
+                seconds[subject].append(took)
+                print(f"round {number + 1} {subject}: {events / took:,.0f}/s", file=sys.stderr)
+    finally:
+        broker.close()
+    rates = {s: round(statistics.median(events / t for t in took)) for s, took in seconds.items()}
+    ratios = [b / w for b, w in zip(seconds["bare_loop"], seconds["worker"], strict=True)]
+    return {
+        "events_per_s": rates,
+        "ratio": {"worker_to_bare": round(statistics.median(ratios), 3)},
+        "events": events,
+        "rounds": rounds,
+    }
+
+
+def _round(subject: str, broker: str, topic: str, directory: Path, events: int) -> float:
+    command = [sys.executable, "-m", "tests.bench.throughput", "--events", str(events)]
+    command += ["--round", subject, broker, topic, str(directory)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    if ended.returncode:
+        raise SystemExit(f"{subject} failed:\n{ended.stderr[-3000:]}")
+    return float(json.loads(ended.stdout)["seconds"])
+
+
+def _produce(broker: str, topic: str, events: int) -> None:
+    """The `role` stream again and again, each time later and under new ids."""
+    producer = KafkaProducer(bootstrap_servers=broker, linger_ms=50, batch_size=1 << 18)
+    documents = [json.loads(line) for line in recorded("role") if line.endswith(b'"}')]
+    first, last = (datetime.fromisoformat(documents[i]["time"]) for i in (0, -1))
+    lap = last - first + timedelta(hours=1)
+    for number in range(events):
+        lap_number, index = divmod(number, len(documents))
+        event = documents[index]
+        if lap_number:
+            at = datetime.fromisoformat(event["time"]) + lap * lap_number
+            event = event | {
+                "time": at.isoformat(),
+                "event_id": f"{event['event_id']}-{lap_number}",
+            }
+        value = json.dumps(event).encode()
+        stamp = int(datetime.fromisoformat(event["time"]).timestamp() * 1000)
+        producer.send(topic, key=event["agent_id"].encode(), value=value, timestamp_ms=stamp)
+    producer.flush()
+    producer.close()
+
+
+def bare_loop(broker: str, topic: str, events: int, _directory: Path) -> dict[str, float]:
+    """Read and validate; the limit of what these libraries allow."""
+    consumer = KafkaConsumer(
+        bootstrap_servers=broker,
+        enable_auto_commit=False,
+        fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
+        max_poll_records=MAX_POLL_RECORDS,
+    )
+    places = [TopicPartition(topic, number) for number in range(PARTITIONS)]
+    consumer.assign(places)
+    consumer.seek_to_beginning(*places)
+    collect_rarely()
+    read, began = 0, 0.0
+    parse = ActionEvent.model_validate_json
+    while read < events:
+        for records in consumer.poll(500).values():
+            began = began or time.perf_counter()
+            for record in records:
+                parse(record.value)
+            read += len(records)
+    seconds = time.perf_counter() - began
+    consumer.close()
+    return {"seconds": seconds}
+
+
+def worker(broker: str, topic: str, events: int, directory: Path) -> dict[str, float]:
+    """The daemon's own worker: learn, judge, store, checkpoint."""
+    settings = Config(
+        source=SourceConfig(kind="kafka", topic=topic),
+        kafka=KafkaConfig(bootstrap_servers=broker, group_id=str(directory)),
+        store=StoreConfig(url=f"sqlite:///{directory / 'ledger.db'}"),
+    )
+    store = Store.open(settings.store)
+    one = Worker(
+        source=KafkaSource(settings.source, settings.kafka),
+        store=store,
+        dead_letters=open_dead_letters(settings),
+        policy=policies.detection(settings),
+        response=policies.response(settings, ("terminal",), ("registry",)),
+        watchtower=Watchtower(settings.trip.allowed_skew_s, settings.trip.silent_after_s),
+        owner="bench",
+        on_ledger=lambda: None,
+        timing=Timing(checkpoint_s=settings.store.checkpoint_interval_s),
+    )
+    collect_rarely()
+    began = 0.0
+    while one.counts.events + one.counts.rejected < events:
+        before = time.perf_counter()
+        if one.step() and not began:
+            began = before
+    one.checkpoint()
+    seconds = time.perf_counter() - began
+    one.source.close()
+    store.close()
+    return {"seconds": seconds}
+
+
+if __name__ == "__main__":
+    main()
