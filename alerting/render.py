@@ -243,7 +243,7 @@ def _alert_facts(alert: Alert) -> list[tuple[str, str]]:
     if worst.p_value is not None:
         facts.append(("by chance", one_in(worst.p_value)))
     if not alert.calibrated:
-        facts.append(("uncalibrated", "too little is known of this agent yet; judge by hand"))
+        facts.append(("uncalibrated", "an estimate; by itself it never cuts an agent off"))
     facts.append(("severity", alert.severity.label))
     if alert.role is not None:
         facts.append(("role", clean(alert.role)))

@@ -34,7 +34,11 @@ Time = Annotated[
     datetime,
     GetPydanticSchema(
         lambda _source, _handler: core_schema.no_info_after_validator_function(
-            datetime.fromisoformat, core_schema.str_schema(pattern=_RFC_3339, to_upper=True)
+            datetime.fromisoformat,
+            core_schema.str_schema(pattern=_RFC_3339, to_upper=True),
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                lambda time, info: time.isoformat() if info.mode == "json" else time, info_arg=True
+            ),
         )
     ),
 ]

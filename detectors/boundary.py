@@ -107,6 +107,6 @@ class Boundary:
             severity=limits.severity,
             text=(
                 f"{tried} {name(seen.tool)}{where}: the {kind} {name(term)} lies beyond the "
-                f"boundary that is declared for it"
+                "boundary declared for this agent"
             ),
         )

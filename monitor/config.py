@@ -4,12 +4,11 @@ Every key has a default; with no file at all the embedded default runs. Secrets 
 environment or from a file that a `*_file` key names, never from the TOML itself.
 """
 
-import difflib
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self, TypeVar, get_args
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
 import platformdirs
 from pydantic import (
@@ -32,10 +31,8 @@ from sqlalchemy.exc import ArgumentError
 
 from baselines.event import DataClass, Effect
 from detectors.finding import SeverityField
+from monitor.config_checks import ENV_PREFIX, SECRET_KEYS, hint, reasons, refuse_secrets
 from monitor.errors import UsageError
-
-ENV_PREFIX: Final = "TRIPSWITCH_"
-SECRET_KEYS: Final = frozenset({"bot_token", "sasl_password", "ssl_password", "password"})
 
 COMMAND_LINE_VARIABLES: Final = frozenset({"config"})
 """Variables of the command line itself, such as TRIPSWITCH_CONFIG."""
@@ -257,13 +254,13 @@ def load(path: Path | None = None) -> Config:
             raise UsageError(f"config {path}: {error.strerror}") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise UsageError(f"config {path}: {error}") from None
-        _refuse_secrets(data, path)
+        refuse_secrets(data, path)
     _refuse_unknown_variables(os.environ)
     try:
         config = Config(**data)
     except ValidationError as error:
         where = f"{path} and the environment" if path else "the environment"
-        raise UsageError(f"config ({where}): {_reasons(error)}") from None
+        raise UsageError(f"config ({where}): {reasons(error, Config)}") from None
     except SettingsError as error:
         raise UsageError(f"config (the environment): {error}") from None
     return config.model_copy(
@@ -288,63 +285,10 @@ def _read_secret_files(section: SectionT) -> SectionT:
     return section.model_copy(update=found)
 
 
-def _refuse_secrets(data: Mapping[str, Any], path: Path) -> None:
-    for section, keys in data.items():
-        if not isinstance(keys, dict):
-            continue
-        for key in SECRET_KEYS & set(keys):
-            variable = f"{ENV_PREFIX}{section}__{key}".upper()
-            raise UsageError(
-                f"config {path}: {section}.{key} is a secret and does not belong in this file; "
-                f"set {variable} or point {section}.{key}_file at a file that holds it"
-            )
-    url = data.get("store", {}).get("url") if isinstance(data.get("store"), dict) else None
-    if isinstance(url, str) and "@" in url:
-        try:
-            has_password = make_url(url).password is not None
-        except ArgumentError:
-            return  # said by the model, with the key's name
-        if has_password:
-            raise UsageError(
-                f"config {path}: store.url holds a password; set {ENV_PREFIX}STORE__URL, "
-                f"{ENV_PREFIX}STORE__PASSWORD or store.password_file instead"
-            )
-
-
 def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
     """A misspelt section in a variable would be ignored in silence by the settings library."""
     for name in environ:
         if name.upper().startswith(ENV_PREFIX):
             section = name[len(ENV_PREFIX) :].split("__")[0].lower()
             if section not in Config.model_fields and section not in COMMAND_LINE_VARIABLES:
-                raise UsageError(f"environment: {name}: {_hint(section, Config.model_fields)}")
-
-
-def _reasons(error: ValidationError) -> str:
-    parts = []
-    for fault in error.errors(include_url=False, include_context=False, include_input=False):
-        where = ".".join(map(str, fault["loc"]))
-        if fault["type"] == "extra_forbidden":
-            known = _fields_at(fault["loc"][:-1])
-            parts.append(f"{where}: {_hint(str(fault['loc'][-1]), known)}")
-        else:
-            parts.append(f"{where}: {fault['msg']}" if where else fault["msg"])
-    return "; ".join(parts)
-
-
-def _fields_at(loc: Iterable[int | str]) -> Iterable[str]:
-    """The keys that a section knows, found by walking the models along an error's location."""
-    model: type[BaseModel] = Config
-    for part in loc:
-        if isinstance(part, str) and part in model.model_fields:
-            inner = model.model_fields[part].annotation
-            candidates = [inner, *get_args(inner)]
-            model = next(
-                (c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), model
-            )
-    return model.model_fields
-
-
-def _hint(key: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(key, list(known), n=1)
-    return "unknown key" + (f"; did you mean {near[0]!r}?" if near else "")
+                raise UsageError(f"environment: {name}: {hint(section, Config.model_fields)}")

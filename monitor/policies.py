@@ -6,7 +6,7 @@ from detectors.boundary import Limits
 from detectors.budget import Budget
 from detectors.shard import Policy
 from monitor.config import Config
-from monitor.ledger.alerts import Response
+from monitor.ledger.intake import Response
 
 
 def detection(config: Config) -> Policy:

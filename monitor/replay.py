@@ -18,7 +18,7 @@ from baselines.event import MAX_MESSAGE_BYTES, ActionEvent, EventError
 from detectors.finding import Anomaly
 from detectors.shard import Policy, Shard
 from monitor.errors import TripswitchError
-from monitor.ledger.alerts import Response
+from monitor.ledger.intake import Response
 from monitor.sources.partition import partition_for
 
 _HOUR: Final = timedelta(hours=1)

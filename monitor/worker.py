@@ -28,14 +28,15 @@ from sqlalchemy.exc import DBAPIError
 
 from baselines.event import ActionEvent, EventError
 from detectors.finding import Anomaly
-from detectors.shard import Policy, Shard
+from detectors.shard import Policy
 from monitor.dead_letter import DeadLetter, DeadLetterError, DeadLetters
-from monitor.ledger import alerts
-from monitor.ledger.alerts import Response
-from monitor.sources import Chunk, Place, Source
+from monitor.ledger import intake
+from monitor.ledger.intake import Response
+from monitor.owned import Owned
+from monitor.sources import Chunk, Source
 from monitor.store import Store, shards
 from monitor.store.engine import reason
-from monitor.store.shards import Claim, ShardLostError
+from monitor.store.shards import ShardLostError
 from monitor.watchtower import Watchtower
 
 log = logging.getLogger(__name__)
@@ -57,17 +58,6 @@ def collect_rarely() -> None:
     """
     gc.set_threshold(50_000, 20, 50)
     gc.freeze()
-
-
-@dataclass(slots=True)
-class Owned:
-    """A shard that is ours, with where it stands."""
-
-    claim: Claim
-    shard: Shard
-    next_offset: int
-    saved_offset: int
-    watermark_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,18 +182,14 @@ class Worker:
         return {*lost, *assigned}
 
     def _claim(self, partition: int) -> None:
-        now_s = time.time()
         name = self.source.name
-        with self.store.ledger() as ledger:
-            claim = shards.claim(ledger, name, partition, owner=self.owner, now_s=now_s)
-        with self.store.state() as state:
-            place = shards.adopt(state, claim, now_s)
-        offset = place.next_offset if place else 0
-        shard = Shard(name, partition, self.policy)
-        self.owned[partition] = Owned(claim, shard, next_offset=offset, saved_offset=offset)
+        owned, place = Owned.take(self.store, name, partition, self.policy, self.owner)
+        self.owned[partition] = owned
         self.source.start(partition, place)
-        where = f"going on at {self.source.describe(offset)}" if place else "nothing read before"
-        log.info("claimed %s/%d, epoch %d, %s", name, partition, claim.epoch, where)
+        where = "nothing read before"
+        if place is not None:
+            where = f"going on at {self.source.describe(place.next_offset)}"
+        log.info("claimed %s/%d, epoch %d, %s", name, partition, owned.claim.epoch, where)
 
     def _consume(self, owned: Owned, chunk: Chunk) -> list[Anomaly]:
         """Feed a chunk to its shard. No I/O but for the dead letters and profiles to load."""
@@ -215,7 +201,9 @@ class Worker:
                 parsed.append((parse(raw, log_s), raw, record.offset, log_s))
             except EventError as error:
                 self._reject(chunk.partition, record.offset, raw, str(error))
-        self._admit(owned, {event.agent_id for event, _, _, _ in parsed})
+        missing = {event.agent_id for event, _, _, _ in parsed} - owned.shard.profiles.keys()
+        if missing:
+            self._durably(lambda: owned.admit(self.store, missing))
         shard, watches = owned.shard, self.watchtower.watches
         found: list[Anomaly] = []
         for event, raw, offset, log_s in parsed:
@@ -240,20 +228,6 @@ class Worker:
         except DeadLetterError:
             self._durably(self.dead_letters.flush)  # too many wait: read no further until it can
 
-    def _admit(self, owned: Owned, agent_ids: set[str]) -> None:
-        """Bring the stored profiles of agents that are not in memory."""
-        missing = agent_ids - owned.shard.profiles.keys()
-        if missing:
-            rules = self.policy.rules
-
-            def load() -> None:
-                with self.store.state() as state:
-                    owned.shard.admit(
-                        shards.load_profiles(state, owned.claim, missing, rules, time.time())
-                    )
-
-            self._durably(load)
-
     def _record(self, found: dict[int, list[Anomaly]]) -> None:
         while True:
             try:
@@ -272,7 +246,7 @@ class Worker:
                 ledger, self.response.receivers, self.source.name, now_s
             )
             every = [a for partition in involved for a in mine.get(partition, ())]
-            alerts.record(ledger, [*every, *breaches], self.response, now_s)
+            intake.record(ledger, [*every, *breaches], self.response, now_s)
         self.watchtower.reported()
         self.on_ledger()
 
@@ -286,18 +260,11 @@ class Worker:
 
     def _save(self, owned: Owned) -> None:
         partition = owned.claim.partition
-        place = Place(owned.next_offset, self.source.notes(partition))
-        profiles = owned.shard.profiles
-        changed = [profiles[agent_id] for agent_id in owned.shard.dirty]
         try:
-            with self.store.state() as state:
-                shards.save(state, owned.claim, place, changed, time.time())
+            owned.save(self.store, self.source.notes(partition), self.timing.max_resident_agents)
         except ShardLostError:
             self._drop(partition)
             raise
-        owned.saved_offset = owned.next_offset
-        owned.shard.dirty.clear()
-        owned.shard.forget_beyond(self.timing.max_resident_agents)
         self.counts.checkpoints += 1
 
     def _drop(self, partition: int) -> None:

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from monitor.config import ENV_PREFIX, StoreConfig
+from monitor.config import StoreConfig
+from monitor.config_checks import ENV_PREFIX
 from monitor.errors import TripswitchError
 from monitor.store import Store
 

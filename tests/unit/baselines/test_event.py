@@ -26,6 +26,12 @@ def test_every_way_to_write_a_time_means_the_same(text: str) -> None:
     assert parsed.time_s == parsed.time.timestamp() == 1769904099.5
 
 
+def test_what_is_written_is_what_was_read() -> None:
+    one = event(1, bytes_in=3, attributes={"a": [1]})
+    assert ActionEvent.parse(one.model_dump_json().encode()) == one
+    assert one.model_dump()["time"] == one.time
+
+
 def test_unknown_fields_are_ignored_and_null_counts_as_absent() -> None:
     parsed = event(1, colour="red", bytes_in=7)
     assert not hasattr(parsed, "colour")

@@ -12,7 +12,7 @@ from detectors.budget import Budget
 from detectors.finding import Severity
 from detectors.shard import Policy
 from monitor.dead_letter import FileDeadLetters
-from monitor.ledger.alerts import Response
+from monitor.ledger.intake import Response
 from monitor.replay import Replay
 from monitor.sources.log_file import LogFileSource
 from monitor.store import Store

@@ -1,0 +1,77 @@
+"""What is wrong with the settings, in words: which key, and which one was meant."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final, get_args
+
+from pydantic import BaseModel, ValidationError
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from monitor.errors import UsageError
+
+ENV_PREFIX: Final = "TRIPSWITCH_"
+SECRET_KEYS: Final = frozenset({"bot_token", "sasl_password", "ssl_password", "password"})
+
+
+def reasons(error: ValidationError, root: type[BaseModel]) -> str:
+    """Every fault in one line, each with its key, and for a misspelt one the nearest."""
+    parts = []
+    for fault in error.errors(include_url=False, include_context=False, include_input=False):
+        where = ".".join(map(str, fault["loc"]))
+        if fault["type"] == "extra_forbidden":
+            known = _fields_at(root, fault["loc"][:-1])
+            parts.append(f"{where}: {hint(str(fault['loc'][-1]), known)}")
+        else:
+            parts.append(f"{where}: {fault['msg']}" if where else fault["msg"])
+    return "; ".join(parts)
+
+
+def _fields_at(root: type[BaseModel], loc: Iterable[int | str]) -> Iterable[str]:
+    """The keys that a section knows, found by walking the models along an error's location."""
+    model = root
+    for part in loc:
+        if isinstance(part, str) and part in model.model_fields:
+            inner = model.model_fields[part].annotation
+            candidates = [inner, *get_args(inner)]
+            model = next(
+                (c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), model
+            )
+    return model.model_fields
+
+
+def hint(key: str, known: Iterable[str]) -> str:
+    """Say that a key is unknown, and which known one is near."""
+    near = difflib.get_close_matches(key, list(known), n=1)
+    return "unknown key" + (f"; did you mean {near[0]!r}?" if near else "")
+
+
+def refuse_secrets(data: Mapping[str, Any], path: Path) -> None:
+    """Refuse a settings file that holds a secret.
+
+    Raises
+    ------
+    UsageError
+        Naming the key, the variable and the `*_file` key that go in its place.
+    """
+    for section, keys in data.items():
+        if not isinstance(keys, dict):
+            continue
+        for key in SECRET_KEYS & set(keys):
+            variable = f"{ENV_PREFIX}{section}__{key}".upper()
+            raise UsageError(
+                f"config {path}: {section}.{key} is a secret and does not belong in this file; "
+                f"set {variable} or point {section}.{key}_file at a file that holds it"
+            )
+    url = data.get("store", {}).get("url") if isinstance(data.get("store"), dict) else None
+    if isinstance(url, str) and "@" in url:
+        try:
+            has_password = make_url(url).password is not None
+        except ArgumentError:
+            return  # said by the model, with the key's name
+        if has_password:
+            raise UsageError(
+                f"config {path}: store.url holds a password; set {ENV_PREFIX}STORE__URL, "
+                f"{ENV_PREFIX}STORE__PASSWORD or store.password_file instead"
+            )

@@ -1,0 +1,73 @@
+"""A shard that this process owns: its claim, its profiles, how far it was read and saved."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from detectors.shard import Policy, Shard
+from monitor.sources import Place
+from monitor.store import Store, shards
+from monitor.store.shards import Claim
+
+
+@dataclass(slots=True)
+class Owned:
+    """A shard that is ours, with where it stands.
+
+    Attributes
+    ----------
+    next_offset
+        The offset after the last record that was fed to the shard.
+    saved_offset
+        `next_offset` as the last checkpoint has it.
+    watermark_s
+        Log time of the newest record, in seconds since the epoch.
+    """
+
+    claim: Claim
+    shard: Shard
+    next_offset: int
+    saved_offset: int
+    watermark_s: float = 0.0
+
+    @classmethod
+    def take(
+        cls, store: Store, source: str, partition: int, policy: Policy, owner: str
+    ) -> tuple["Owned", Place | None]:
+        """Claim a shard; returns it and its last place, None where nothing was read before.
+
+        Raises
+        ------
+        ShardLostError
+            If a later claim was faster.
+        """
+        now_s = time.time()
+        with store.ledger() as ledger:
+            claim = shards.claim(ledger, source, partition, owner=owner, now_s=now_s)
+        with store.state() as state:
+            place = shards.adopt(state, claim, now_s)
+        offset = place.next_offset if place else 0
+        return cls(claim, Shard(source, partition, policy), offset, offset), place
+
+    def admit(self, store: Store, agent_ids: set[str]) -> None:
+        """Bring the stored profiles of these agents into memory."""
+        with store.state() as state:
+            rules = self.shard.policy.rules
+            self.shard.admit(shards.load_profiles(state, self.claim, agent_ids, rules, time.time()))
+
+    def save(self, store: Store, notes: Mapping[str, Any], max_resident_agents: int) -> None:
+        """Checkpoint what changed; then let the least recent profiles go.
+
+        Raises
+        ------
+        ShardLostError
+            If the shard is no longer ours; nothing was saved.
+        """
+        profiles = self.shard.profiles
+        changed = [profiles[agent_id] for agent_id in self.shard.dirty]
+        with store.state() as state:
+            shards.save(state, self.claim, Place(self.next_offset, notes), changed, time.time())
+        self.saved_offset = self.next_offset
+        self.shard.dirty.clear()
+        self.shard.forget_beyond(max_resident_agents)
