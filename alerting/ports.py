@@ -1,6 +1,5 @@
 """The protocols through which policy and adapters meet the outside."""
 
-from datetime import datetime
 from typing import Protocol
 
 from alerting.killswitch import Order
@@ -75,16 +74,4 @@ class EnforcementPoint(Protocol):
 
     def close(self) -> None:
         """Release connections."""
-        ...
-
-
-class GrantStore(Protocol):
-    """What the registry's enforcement point needs of the store."""
-
-    def apply_to_grants(self, order: Order) -> None:
-        """Revoke an agent's grants, or give back what the order's trip revoked."""
-        ...
-
-    def allows(self, agent_id: str, scope: str, now: datetime) -> bool:
-        """Whether the agent holds a valid grant of this scope at `now`."""
         ...

@@ -30,5 +30,5 @@ def set_up(*, verbose: bool = False) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     for floor in ("monitor", "alerting", "detectors", "baselines"):
         logging.getLogger(floor).setLevel(logging.DEBUG if verbose else logging.INFO)
-    # Its retries are loud; what matters of them becomes an error of ours.
-    logging.getLogger("kafka").setLevel(logging.ERROR)
+    # Its retries fill a screen; what matters of them becomes one line of ours.
+    logging.getLogger("kafka").setLevel(logging.WARNING if verbose else logging.CRITICAL)

@@ -3,12 +3,15 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from detectors.shard import Policy, Shard
 from monitor.sources import Place
 from monitor.store import Store, shards
 from monitor.store.shards import Claim
+
+NOT_SAVED: Final = -1
+"""Below every offset: the first checkpoint saves even where nothing was read yet."""
 
 
 @dataclass(slots=True)
@@ -47,8 +50,8 @@ class Owned:
             claim = shards.claim(ledger, source, partition, owner=owner, now_s=now_s)
         with store.state() as state:
             place = shards.adopt(state, claim, now_s)
-        offset = place.next_offset if place else 0
-        return cls(claim, Shard(source, partition, policy), offset, offset), place
+        saved = place.next_offset if place else NOT_SAVED
+        return cls(claim, Shard(source, partition, policy), saved, saved), place
 
     def admit(self, store: Store, agent_ids: set[str]) -> None:
         """Bring the stored profiles of these agents into memory."""

@@ -185,7 +185,7 @@ class Worker:
         name = self.source.name
         owned, place = Owned.take(self.store, name, partition, self.policy, self.owner)
         self.owned[partition] = owned
-        self.source.start(partition, place)
+        owned.next_offset = self.source.start(partition, place)
         where = "nothing read before"
         if place is not None:
             where = f"going on at {self.source.describe(place.next_offset)}"

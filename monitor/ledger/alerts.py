@@ -122,6 +122,7 @@ def resolve_by_person(
     NotFoundError
         If there is none of that id.
     """
+    audit.lock(connection)  # the head first, everywhere: no two transactions wait for each other
     alert = get(connection, alert_id)
     if alert.state not in OPEN_STATES:
         return alert

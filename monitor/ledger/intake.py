@@ -11,7 +11,7 @@ from alerting.alert import Alert
 from alerting.message import Message, MessageKind
 from alerting.policy import Decision, Folded, Guards, Rule, decide_trip, fold
 from detectors.finding import Anomaly
-from monitor.ledger import alerts, outbox, trips
+from monitor.ledger import alerts, audit, outbox, trips
 from monitor.store.schema import anomalies
 
 HOUR_S: Final = 3600.0
@@ -57,6 +57,7 @@ def record(
     new = _unknown(connection, found)
     if not new:
         return 0
+    audit.lock(connection)  # the head first, everywhere: no two transactions wait for each other
     now = datetime.fromtimestamp(now_s, UTC)
     current = alerts.open_alerts(connection, {anomaly.agent_id for anomaly in new})
     changed: dict[str, Alert] = {}

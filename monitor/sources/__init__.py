@@ -77,8 +77,20 @@ class Source(Protocol):
         """Partitions that are no longer ours since the last call."""
         ...
 
-    def start(self, partition: int, place: Place | None) -> None:
-        """Begin reading a partition at `place`, or where the config says if it has none."""
+    def start(self, partition: int, place: Place | None) -> int:
+        """Begin reading a partition at `place`, or where the config says if it has none.
+
+        Returns
+        -------
+        int
+            The offset that it begins at. Saved by the first checkpoint, so that a restart before
+            the first record begins there again and not at a later end.
+
+        Raises
+        ------
+        SourceError
+            If the source cannot say where that is.
+        """
         ...
 
     def hold(self, held: bool) -> None:

@@ -99,24 +99,30 @@ class KafkaSource:
             taken, self._lost = sorted(self._lost), set()
         return taken
 
-    def start(self, partition: int, place: Place | None) -> None:
+    def start(self, partition: int, place: Place | None) -> int:
         """See `Source.start`. Does nothing for a partition that was lost meanwhile."""
         there = kafka_client.partition(self.name, partition)
+        begin = place.next_offset if place is not None else self._first_offset(there)
         with self._marks:
             if partition in self._lost or partition in self._assigned:
-                return
+                return begin
             self._started.add(partition)
         try:
-            if place is not None:
-                self._consumer.seek(there, place.next_offset)
-            elif self._start_at == "earliest":
-                self._consumer.seek_to_beginning(there)
-            else:
-                self._consumer.seek_to_end(there)
+            self._consumer.seek(there, begin)
             if not self._held:
                 self._consumer.resume(there)
         except (KeyError, ValueError):  # lost between the check and here
             self._started.discard(partition)
+        return begin
+
+    def _first_offset(self, there: Partition) -> int:
+        """Where to begin in a partition of which nothing was read."""
+        if self._start_at == "latest":
+            return self.end_offset(there.partition)
+        try:
+            return self._consumer.beginning_offsets([there], self._timeout_ms)[there]
+        except KafkaError as error:
+            raise SourceError(self._explain(error)) from None
 
     def hold(self, held: bool) -> None:
         """See `Source.hold`."""

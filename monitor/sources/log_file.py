@@ -95,8 +95,8 @@ class LogFileSource:
         """Nothing: one daemon reads a log."""
         return []
 
-    def start(self, partition: int, place: Place | None) -> None:
-        """See `Source.start`."""
+    def start(self, partition: int, place: Place | None) -> int:
+        """See `Source.start`. A place without notes is from before the file was there."""
         del partition
         self._started = True
         with self._named_in_errors():
@@ -104,10 +104,13 @@ class LogFileSource:
                 self._notes = dict(place.notes)
                 self._generation, position = divmod(place.next_offset, GENERATION_BYTES)
                 self._go_on(FileMark.from_notes(place.notes), position)
-                return
+                return place.next_offset
             self._open(open_file(self._path))
-            if self._fd is not None and self._start_at == "latest":
-                self._go_to(end_of_last_line(self._fd))
+            if self._fd is not None and self._mark is not None:
+                if place is None and self._start_at == "latest":
+                    self._go_to(end_of_last_line(self._fd))
+                self._notes = self._mark.notes()
+            return self._line_at
 
     def hold(self, held: bool) -> None:
         """See `Source.hold`."""

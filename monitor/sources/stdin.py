@@ -65,13 +65,14 @@ class StdinSource:
         """Nothing: nobody else can read our standard input."""
         return []
 
-    def start(self, partition: int, place: Place | None) -> None:
+    def start(self, partition: int, place: Place | None) -> int:
         """Begin with the next line that comes, numbered from `place` on."""
         del partition
         if place is not None:
             self._first = self._next = place.next_offset
             log.info("standard input cannot be read again; its lines count on from the last run's")
         self._started = True
+        return self._next
 
     def hold(self, held: bool) -> None:
         """See `Source.hold`; the writer waits once the pipe is full."""

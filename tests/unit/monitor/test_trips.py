@@ -4,6 +4,7 @@ import functools
 import random
 import shutil
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -197,6 +198,20 @@ def test_a_late_answer_makes_the_present_order_go_out_again(store: Store) -> Non
     assert again.order.direction == "restore"
     assert settle(store, again, NOW + 99)
     assert get(store, trip.trip_id).state is AgentState.PROBATION
+
+
+def test_orders_at_the_same_time_are_one_after_the_other(store: Store) -> None:
+    agents_killed = ["a", "b", "a", "c"] * 4
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda agent_id: kill(store, agent_id=agent_id), agents_killed))
+    assert sorted(trip.agent_id for trip in found if trip.is_new) == ["a", "b", "c"]
+    with ThreadPoolExecutor(4) as pool:
+        leased = [
+            each for found in pool.map(lambda _: lease(store, NOW), range(12)) for each in found
+        ]
+    assert sorted(each.order.agent_id for each in leased) == ["a", "b", "c"]
+    with store.read() as ledger:
+        assert audit.verify(ledger) is None
 
 
 @pytest.mark.parametrize("by", ["rule:critical", "tripswitch", "alice"])

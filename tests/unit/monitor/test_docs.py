@@ -1,0 +1,90 @@
+"""What the documents promise is there, and what is there is documented."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import typer
+from pydantic import BaseModel
+
+from monitor import cli, config
+from monitor.cli.app import app
+
+ROOT = Path(__file__).resolve().parents[3]
+README = (ROOT / "README.md").read_text("utf-8")
+EXAMPLE = (ROOT / "deploy" / "tripswitch.toml").read_text("utf-8")
+
+
+def commands() -> list[str]:
+    assert cli.__all__
+    return sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", commands())
+def test_every_command_is_in_the_readme_and_helps_with_an_example(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert re.search(rf"tripswitch {name}\b|make {name}\b|`{name} ", README), name
+    cli.app.run([name, "--help"])
+    told = capsys.readouterr().out
+    assert "Example: " in told
+    assert "--config" in told or name == "demo"
+    assert "--json" in told or name == "demo"
+
+
+def keys(model: type[BaseModel]) -> list[str]:
+    return list(model.model_fields)
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        config.SourceConfig, config.KafkaConfig, config.StoreConfig, config.BudgetConfig,
+        config.LearningConfig, config.BoundaryConfig, config.AlertsConfig, config.SlackConfig,
+        config.TripRule, config.TripConfig, config.RetentionConfig, config.Config,
+    ],
+)  # fmt: skip
+def test_every_setting_is_in_the_example(section: type[BaseModel]) -> None:
+    said_elsewhere = {"path", "rules"}  # in a comment, as a table of its own
+    for key in keys(section):
+        secret = key in ("bot_token", "sasl_password", "ssl_password", "password")
+        place = key.upper() if secret else key
+        assert place in EXAMPLE or key in said_elsewhere, key
+
+
+def test_the_example_is_taken_as_it_is(tmp_path: Path) -> None:
+    chosen = config.load(ROOT / "deploy" / "tripswitch.toml")
+    assert chosen.trip.rules[0].name == "payroll-boundary"
+    uncommented = re.sub(r"^# (\w+ = )", r"\1", EXAMPLE, flags=re.MULTILINE)
+    data = tomllib.loads(uncommented)
+    for section, key in (("kafka", "sasl_password_file"), ("kafka", "ssl_password_file"),
+                         ("store", "password_file"), ("slack", "bot_token_file")):  # fmt: skip
+        secret = tmp_path / f"{section}-{key}"
+        secret.write_text("s")
+        uncommented = uncommented.replace(str(data[section][key]), str(secret))
+    whole = tmp_path / "whole.toml"
+    whole.write_text(uncommented)
+    assert config.load(whole).slack.channel == "C0123456789"
+
+
+def test_the_settings_in_the_readme_are_settings(tmp_path: Path) -> None:
+    for number, block in enumerate(re.findall(r"```toml\n(.*?)```", README, re.DOTALL)):
+        path = tmp_path / f"{number}.toml"
+        path.write_text(block, "utf-8")
+        config.load(path)
+
+
+def test_the_event_in_the_readme_is_one() -> None:
+    from baselines.event import ActionEvent
+
+    (block,) = re.findall(r"```json\n(.*?)```", README, re.DOTALL)
+    assert ActionEvent.parse(block.encode()).agent_id == "payroll-1"
+
+
+@pytest.mark.parametrize("floor", ["baselines", "detectors", "alerting", "monitor"])
+def test_every_module_of_a_floor_is_in_its_readme(floor: str) -> None:
+    readme = (ROOT / floor / "README.md").read_text("utf-8")
+    for path in (ROOT / floor).glob("*.py"):
+        if not path.stem.startswith("_"):
+            assert f"`{path.stem}`" in readme, path.name
