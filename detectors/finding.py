@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
+from baselines.event import ActionEvent
 from baselines.profile import Hold
 
 CONTRACT_VERSION: Final = 1
@@ -116,6 +117,51 @@ class Anomaly(BaseModel):
     source: str
     partition: int
     offset: int
+
+    @classmethod
+    def of(
+        cls, finding: Finding, event: ActionEvent, effect: str, place: tuple[str, int, int]
+    ) -> "Anomaly":
+        """The anomaly that a finding in an event is.
+
+        Parameters
+        ----------
+        finding, event
+            What is odd, in what.
+        effect
+            What the action does to the world.
+        place
+            The event's place in the log: source, partition, offset.
+        """
+        source, partition, offset = place
+        return cls(
+            anomaly_id=anomaly_id(
+                event.agent_id, finding.detector, finding.subject, finding.episode
+            ),
+            agent_id=event.agent_id,
+            role=event.role,
+            agent_version=event.agent_version,
+            trace_id=event.trace_id,
+            event_id=event.event_id,
+            time=event.time,
+            detector=finding.detector,
+            severity=finding.severity,
+            p_value=finding.p_value,
+            calibration=finding.calibration,
+            observed=finding.observed,
+            expected=finding.expected,
+            unit=finding.unit,
+            threshold=finding.threshold,
+            text=finding.text,
+            action=event.action,
+            tool=event.tool,
+            target=event.target,
+            effect=effect,
+            data_class=event.data_class,
+            source=source,
+            partition=partition,
+            offset=offset,
+        )
 
 
 def anomaly_id(agent_id: str, detector: str, subject: str, episode: str) -> str:

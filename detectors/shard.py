@@ -63,11 +63,22 @@ class Policy:
 
 @dataclass(slots=True)
 class Tally:
-    """What a shard has counted since it was made."""
+    """What a shard has counted since it was made.
+
+    Attributes
+    ----------
+    repeats
+        Events that came again, just so; dropped.
+    changed_ids
+        Events under the id of an earlier one with other content; scored.
+    late
+        Events from before their agent's open minute; counted in it.
+    """
 
     events: int = 0
     repeats: int = 0
     changed_ids: int = 0
+    late: int = 0
     anomalies: int = 0
 
 
@@ -137,6 +148,8 @@ class Shard:
             return ()
         if known == "changed":
             self.tally.changed_ids += 1
+        if event.time_s < profile.windows[0].start_s:
+            self.tally.late += 1
         policy = self.policy
         seen = profile.observe(event, policy.effects)
         findings: list[Finding] = []
@@ -153,6 +166,7 @@ class Shard:
         self, seen: Observation, findings: Sequence[Finding], offset: int
     ) -> Sequence[Anomaly]:
         """The anomalies that are new; one that was raised lately is the same story going on."""
+        place = (self.source, self.partition, offset)
         fresh = []
         for finding in findings:
             key = anomaly_id(
@@ -163,38 +177,6 @@ class Shard:
             if len(self._raised) >= _MAX_REMEMBERED:
                 del self._raised[next(iter(self._raised))]
             self._raised[key] = None
-            fresh.append(_anomaly(key, seen, finding, self.source, self.partition, offset))
+            fresh.append(Anomaly.of(finding, seen.event, seen.effect, place))
         self.tally.anomalies += len(fresh)
         return fresh
-
-
-def _anomaly(
-    key: str, seen: Observation, finding: Finding, source: str, partition: int, offset: int
-) -> Anomaly:
-    event = seen.event
-    return Anomaly(
-        anomaly_id=key,
-        agent_id=event.agent_id,
-        role=event.role,
-        agent_version=event.agent_version,
-        trace_id=event.trace_id,
-        event_id=event.event_id,
-        time=event.time,
-        detector=finding.detector,
-        severity=finding.severity,
-        p_value=finding.p_value,
-        calibration=finding.calibration,
-        observed=finding.observed,
-        expected=finding.expected,
-        unit=finding.unit,
-        threshold=finding.threshold,
-        text=finding.text,
-        action=event.action,
-        tool=event.tool,
-        target=event.target,
-        effect=seen.effect,
-        data_class=event.data_class,
-        source=source,
-        partition=partition,
-        offset=offset,
-    )

@@ -57,7 +57,7 @@ class Watch:
         if offset < self.watched_to:
             return
         self.watched_to = offset + 1
-        acted_s = event.time.timestamp()
+        acted_s = event.time_s
         if event.status == "denied" and min(acted_s, log_s) >= self.ordered_at_s:
             self.refused += 1
             self.restless = True

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from baselines.event import ActionEvent
-from detectors.finding import Anomaly, Severity, anomaly_id
+from detectors.finding import Anomaly, Finding, Severity
 from monitor.ledger import trips
 from monitor.sources import Source, SourceError
 from monitor.store import Store
@@ -124,7 +124,7 @@ class Watchtower:
                 trips.record_watch(
                     ledger,
                     watch.trip_id,
-                    effective=[event.time.timestamp() for event, _ in watch.effective],
+                    effective=[event.time_s for event, _ in watch.effective],
                     refused=watch.refused,
                     watched_to=watch.watched_to,
                     receivers=receivers,
@@ -149,35 +149,22 @@ class Watchtower:
 
 def _breach(watch: Watch, source: str, event: ActionEvent, offset: int) -> Anomaly:
     """An action that succeeded although its agent is contained; one alarm a minute."""
-    acted_s = event.time.timestamp()
     contained_at_s = watch.contained_at_s or watch.ordered_at_s
-    minute = f"minute:{int(acted_s // _MINUTE_S) * _MINUTE_S}"
-    return Anomaly(
-        anomaly_id=anomaly_id(event.agent_id, "containment", watch.trip_id, minute),
-        agent_id=event.agent_id,
-        role=event.role,
-        agent_version=event.agent_version,
-        trace_id=event.trace_id,
-        event_id=event.event_id,
-        time=event.time,
+    finding = Finding(
         detector="containment",
-        severity=Severity.CRITICAL,
-        p_value=None,
-        calibration="declared",
+        subject=watch.trip_id,
+        episode=f"minute:{int(event.time_s // _MINUTE_S) * _MINUTE_S}",
         observed=1.0,
         expected=0.0,
         unit="actions that succeed after containment",
         threshold=0.0,
+        p_value=None,
+        calibration="declared",
+        severity=Severity.CRITICAL,
         text=(
-            f"an action still succeeds {acted_s - contained_at_s:.1f} s after trip "
+            f"an action still succeeds {event.time_s - contained_at_s:.1f} s after trip "
             f"{watch.trip_id} was contained: an enforcement point does not hold"
         ),
-        action=event.action,
-        tool=event.tool,
-        target=event.target,
-        effect=event.effect or "unknown",
-        data_class=event.data_class,
-        source=source,
-        partition=watch.partition,
-        offset=offset,
     )
+    place = (source, watch.partition, offset)
+    return Anomaly.of(finding, event, event.effect or "unknown", place)

@@ -15,7 +15,6 @@ same anomalies come out, and the ledger passes over those it has. While the stor
 reached the worker holds the source and tries again; nothing is dropped, polling goes on.
 """
 
-import gc
 import logging
 import threading
 import time
@@ -28,7 +27,7 @@ from sqlalchemy.exc import DBAPIError
 
 from baselines.event import ActionEvent, EventError
 from detectors.finding import Anomaly
-from detectors.shard import Policy
+from detectors.shard import Policy, Tally
 from monitor.dead_letter import DeadLetter, DeadLetterError, DeadLetters
 from monitor.ledger import intake
 from monitor.ledger.intake import Response
@@ -50,16 +49,6 @@ class StoppedError(Exception):
     """The worker was asked to stop while the store could not be reached."""
 
 
-def collect_rarely() -> None:
-    """Set the garbage collector for a stream: events die young, profiles hardly ever.
-
-    Reference counting frees events; what the collector would look through again and again are
-    the profiles. Collecting rarely cuts the longest pauses to a third.
-    """
-    gc.set_threshold(50_000, 20, 50)
-    gc.freeze()
-
-
 @dataclass(frozen=True, slots=True)
 class Timing:
     """How often the worker does what it does not do for each batch, in seconds."""
@@ -76,6 +65,9 @@ class Counts:
     events: int = 0
     rejected: int = 0
     anomalies: int = 0
+    repeats: int = 0
+    changed_ids: int = 0
+    late: int = 0
     checkpoints: int = 0
 
 
@@ -127,7 +119,6 @@ class Worker:
         SourceError
             If the source cannot be read.
         """
-        collect_rarely()
         self._next_checkpoint_s = time.monotonic() + self.timing.checkpoint_s
         try:
             while not self._stop.is_set():
@@ -266,6 +257,17 @@ class Worker:
             self._drop(partition)
             raise
         self.counts.checkpoints += 1
+        self._tally(owned)
+
+    def _tally(self, owned: Owned) -> None:
+        """Take over what the shard counted since its last checkpoint, and say what is odd in it."""
+        tally, owned.shard.tally = owned.shard.tally, Tally()
+        self.counts.repeats += tally.repeats
+        self.counts.late += tally.late
+        self.counts.changed_ids += tally.changed_ids
+        if tally.changed_ids:
+            log.warning("%s/%d: %d events came under ids that had other content; they were scored",
+                        self.source.name, owned.claim.partition, tally.changed_ids)  # fmt: skip
 
     def _drop(self, partition: int) -> None:
         log.error("%s/%d was claimed by another process: dropped, nothing of it is saved or done",

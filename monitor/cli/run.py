@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from dataclasses import asdict
 from types import FrameType
 from typing import Annotated
 
@@ -39,14 +40,7 @@ def run(
     service.run()
     counts = service.worker.counts
     if as_json:
-        print_json(
-            {
-                "events": counts.events,
-                "rejected": counts.rejected,
-                "anomalies": counts.anomalies,
-                "checkpoints": counts.checkpoints,
-            }
-        )
+        print_json(asdict(counts))
         return
     typer.echo(
         f"stopped: {counts.events:,} events read, {counts.rejected:,} refused, "

@@ -61,6 +61,12 @@ def test_a_repeat_is_dropped_and_a_changed_event_is_scored() -> None:
     assert (one.tally.repeats, one.tally.changed_ids) == (1, 1)
 
 
+def test_a_late_event_is_scored_and_counted_as_late() -> None:
+    one = Shard("log", 0, POLICY)
+    play(one, [("a", "read", "x", 300, 1), ("a", "read", "x", -200, 1), ("a", "read", "y", 0, 1)])
+    assert (one.tally.late, one.profiles["a"].events) == (2, 3)
+
+
 def test_one_agents_terms_never_excuse_anothers() -> None:
     one = Shard("log", 0, POLICY)
     play(one, [("a", "send", "x", 60, 1)] * 50)
