@@ -2,11 +2,12 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
 from zlib import crc32
 
 from baselines.effect import EffectMap
 from baselines.event import ActionEvent
+from baselines.hold import Hold
 from baselines.repeats import Call, Repeats
 from baselines.vocabulary import Vocabulary
 from baselines.window import WINDOWS_S, Window
@@ -40,14 +41,6 @@ class Rules:
     window_alpha: dict[int, float] = field(default_factory=lambda: dict.fromkeys(WINDOWS_S, 1e-5))
     promote_runs: int = 4
     promote_after_s: float = 86_400.0
-
-
-class Hold(NamedTuple):
-    """Something that was alarmed on, and so is not learned now."""
-
-    what: Literal["tool", "target", "streak", "window"]
-    window: int = 0
-    metric: int = 0
 
 
 class Observation:

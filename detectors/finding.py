@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
 from baselines.event import ActionEvent
-from baselines.profile import Hold
+from baselines.hold import Hold
 
 CONTRACT_VERSION: Final = 1
 """Part of every anomaly id: ids of two contract versions never meet."""

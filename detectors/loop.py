@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-from baselines.profile import Hold, Observation
+from baselines.hold import Hold
+from baselines.profile import Observation
 from detectors.explain import amount, name
 from detectors.finding import Finding, Severity
 

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-from baselines.profile import Hold, Observation
+from baselines.hold import Hold
+from baselines.profile import Observation
 from baselines.vocabulary import Vocabulary
 from detectors.budget import Budget
 from detectors.explain import name

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-from baselines.profile import Hold, Observation
+from baselines.hold import Hold
+from baselines.profile import Observation
 from baselines.window import BYTES_IN, BYTES_OUT, CALLS, FAILURES, METRICS, UNITS, Window
 from detectors.explain import amount, span
 from detectors.finding import Finding, Severity

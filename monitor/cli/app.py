@@ -1,9 +1,10 @@
 """What every command shares: the Typer app, common options, output, and how errors end."""
 
 import getpass
+import importlib
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -18,17 +19,47 @@ from monitor.store.engine import reason
 
 app: Final = typer.Typer(
     name="tripswitch",
-    help="Watches what AI agents do, says what is odd and why, and cuts an agent off.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+@app.callback()
+def _tripswitch() -> None:
+    """Watches what AI agents do, says what is odd and why, and cuts an agent off."""
+
 
 ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", help="TOML settings.", envvar="TRIPSWITCH_CONFIG", show_default=False),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
+
+
+MODULES: Final = {
+    "alerts": "alerts",
+    "audit": "audit",
+    "config": "config",
+    "demo": "demo",
+    "explain": "alerts",
+    "grants": "grants",
+    "kill": "kill",
+    "replay": "replay",
+    "resolve": "alerts",
+    "restore": "kill",
+    "run": "run",
+    "simulate": "simulate",
+    "trips": "trips",
+}
+"""Which module has a command. Only that one is imported: `kill` must not wait for the daemon's."""
+
+
+def register(arguments: Sequence[str]) -> None:
+    """Import the module of the command that is named, or all of them to list or complete them."""
+    named = MODULES.get(arguments[0]) if arguments else None
+    for module in [named] if named else sorted(set(MODULES.values())):
+        importlib.import_module(f"monitor.cli.{module}")
 
 
 def main() -> None:
@@ -38,6 +69,7 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command line; an error becomes one line on stderr and an exit code."""
+    register(arguments)
     try:
         result = typer.main.get_command(app).main(arguments, "tripswitch", standalone_mode=False)
     except typer.Abort:

@@ -48,12 +48,17 @@ def test_it_shows_an_incident_to_its_end(
     assert not (tmp_path / "state").exists()
 
 
+def _heed_interrupts() -> None:
+    """A shell has its background jobs ignore SIGINT, and these tests may be one."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_stops_when_told_to_and_leaves_no_daemon(number: signal.Signals, tmp_path: Path) -> None:
     place = tmp_path / "demo"
     demo = subprocess.Popen(
         [*DEMO, "--directory", str(place)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True,
+        text=True, preexec_fn=_heed_interrupts,
     )  # fmt: skip
     me, daemons = psutil.Process(demo.pid), list[psutil.Process]()
     deadline_s = time.monotonic() + 60

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baselines.effect import EffectMap
-from baselines.profile import REMEMBERED_EVENTS, Hold, Profile, ProfileError, Rules
+from baselines.hold import Hold
+from baselines.profile import REMEMBERED_EVENTS, Profile, ProfileError, Rules
 from tests.kit.events import START_S, event, raw_event
 
 
