@@ -175,9 +175,10 @@ def render(message: Message) -> Rendered:
 def render_text(message: Message) -> list[str]:
     """Say a message in lines for a terminal or a log file; no line breaks within."""
     parts = render(message)
-    width = max(len(label) for label, _ in parts.facts)
+    facts = [fact for fact in parts.facts if fact[1] != parts.headline]  # said already
+    width = max(len(label) for label, _ in facts)
     lines = [f"{parts.severity}  {parts.words}: {parts.headline}"]
-    lines += [f"  {label:<{width}}  {value}" for label, value in parts.facts]
+    lines += [f"  {label:<{width}}  {value}" for label, value in facts]
     if parts.order is not None:
         lines += [f"  {parts.order[0]}:", f"    {parts.order[1]}"]
     return lines
@@ -201,7 +202,9 @@ def render_slack(message: Message, key: str, *, brief: bool = False) -> SlackTex
     said: list[dict[str, Any]] = [_section(_text(parts.headline, bold=True))]
     if not brief:
         facts = [
-            (_text(f"{label}: ", bold=True), _text(f"{value}\n")) for label, value in parts.facts
+            (_text(f"{label}: ", bold=True), _text(f"{value}\n"))
+            for label, value in parts.facts
+            if value != parts.headline
         ]
         said.append(_section(*(element for fact in facts for element in fact)))
     if parts.order is not None:

@@ -3,11 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Final
 
 from baselines.event import ActionEvent
 from baselines.profile import Observation
 from detectors.explain import name
 from detectors.finding import Finding, Severity
+
+_PLURAL: Final = {
+    "tool": "tools",
+    "target": "targets",
+    "data class": "data classes",
+    "verb": "verbs",
+}
 
 Patterns = tuple[str, ...]
 """Shell patterns (`*`, `?`, `[…]`), matched case-sensitively against the whole text."""
@@ -100,7 +108,7 @@ class Boundary:
             episode=seen.run,
             observed=1.0,
             expected=0.0,
-            unit=f"actions with a {kind} beyond the boundary",
+            unit=f"{_PLURAL[kind]} beyond the boundary",
             threshold=0.0,
             p_value=None,
             calibration="declared",

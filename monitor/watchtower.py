@@ -97,6 +97,10 @@ class Watchtower:
         watch.silent = trip.silent
         return watch
 
+    def forget(self, partition: int) -> None:
+        """Leave the agents of a partition to whoever reads it now."""
+        self.watches = {a: w for a, w in self.watches.items() if w.partition != partition}
+
     def see(self, partition: int, event: ActionEvent, offset: int, log_s: float) -> None:
         """Take in an event of a watched agent."""
         watch = self.watches[event.agent_id]

@@ -25,10 +25,10 @@ from typing import Final, TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from baselines.event import ActionEvent, EventError
 from detectors.finding import Anomaly
 from detectors.shard import Policy, Tally
 from monitor.dead_letter import DeadLetter, DeadLetterError, DeadLetters
+from monitor.decode import decode
 from monitor.ledger import intake
 from monitor.ledger.intake import Response
 from monitor.owned import Owned
@@ -159,14 +159,15 @@ class Worker:
                 return
             for owned in moved:
                 self._durably(lambda owned=owned: self._save(owned))  # type: ignore[misc]
-            self.source.commit({p: o.saved_offset for p, o in self.owned.items()})
+            if self.owned:
+                self.source.commit({p: o.saved_offset for p, o in self.owned.items()})
         self._next_checkpoint_s = time.monotonic() + self.timing.checkpoint_s
 
     def _reassign(self) -> set[int]:
         """Follow the assignment; returns the partitions that came or went."""
         lost, assigned = self.source.take_lost(), self.source.take_assigned()
         for partition in lost:
-            if self.owned.pop(partition, None) is not None:
+            if self._let_go(partition):
                 log.info("lost %s/%d; nothing of it is saved any more", self.source.name, partition)
         for partition in assigned:
             self._durably(lambda partition=partition: self._claim(partition))  # type: ignore[misc]
@@ -184,40 +185,37 @@ class Worker:
 
     def _consume(self, owned: Owned, chunk: Chunk) -> list[Anomaly]:
         """Feed a chunk to its shard. No I/O but for the dead letters and profiles to load."""
-        parsed: list[tuple[ActionEvent, bytes, int, float]] = []
-        parse = ActionEvent.parse
-        for record in chunk.records:
-            raw, log_s = record.value or b"", record.timestamp / 1000
-            try:
-                parsed.append((parse(raw, log_s), raw, record.offset, log_s))
-            except EventError as error:
-                self._reject(chunk.partition, record.offset, raw, str(error))
-        missing = {event.agent_id for event, _, _, _ in parsed} - owned.shard.profiles.keys()
+        events, refused = decode(self.source.name, chunk)
+        if refused:
+            self._reject(refused)
+        missing = {event.agent_id for event, _, _, _ in events} - owned.shard.profiles.keys()
         if missing:
             self._durably(lambda: owned.admit(self.store, missing))
-        shard, watches = owned.shard, self.watchtower.watches
+        feed, watches = owned.shard.feed, self.watchtower.watches
         found: list[Anomaly] = []
-        for event, raw, offset, log_s in parsed:
-            if anomalies := shard.feed(event, raw, offset):
+        for event, raw, offset, log_s in events:
+            if anomalies := feed(event, raw, offset):
                 found.extend(anomalies)
             if watches and event.agent_id in watches:
                 self.watchtower.see(chunk.partition, event, offset, log_s)
-        if parsed:
-            owned.watermark_s = max(owned.watermark_s, parsed[-1][3])
+        if events:
+            owned.watermark_s = max(owned.watermark_s, events[-1][3])
         owned.next_offset = chunk.next_offset
-        self.counts.events += len(parsed)
+        self.counts.events += len(events)
         self.counts.anomalies += len(found)
         return found
 
-    def _reject(self, partition: int, offset: int, raw: bytes, why: str) -> None:
-        self.counts.rejected += 1
-        log.warning("no event at %s/%d %s: %s", self.source.name, partition,
-                    self.source.describe(offset), why)  # fmt: skip
-        letter = DeadLetter(self.source.name, partition, offset, why, raw, time.time())
-        try:
-            self.dead_letters.put(letter)
-        except DeadLetterError:
-            self._durably(self.dead_letters.flush)  # too many wait: read no further until it can
+    def _reject(self, refused: Sequence[DeadLetter]) -> None:
+        """Keep what is no event; one line says so, however many there are."""
+        self.counts.rejected += len(refused)
+        first = refused[0]
+        where = f"partition {first.partition}, {self.source.describe(first.offset)}"
+        log.warning("%d dead letters, the first %s: %s", len(refused), where, first.reason)
+        for letter in refused:
+            try:
+                self.dead_letters.put(letter)
+            except DeadLetterError:
+                self._durably(self.dead_letters.flush)  # too many wait: read no further until then
 
     def _record(self, found: dict[int, list[Anomaly]]) -> None:
         while True:
@@ -272,7 +270,11 @@ class Worker:
     def _drop(self, partition: int) -> None:
         log.error("%s/%d was claimed by another process: dropped, nothing of it is saved or done",
                   self.source.name, partition)  # fmt: skip
-        self.owned.pop(partition, None)
+        self._let_go(partition)
+
+    def _let_go(self, partition: int) -> bool:
+        self.watchtower.forget(partition)
+        return self.owned.pop(partition, None) is not None
 
     def _durably(self, act: Callable[[], ResultT]) -> ResultT | None:
         """Do it; while the store fails, hold the source, keep polling, and do it again."""
