@@ -12,7 +12,7 @@ from monitor import config, policies
 from monitor.config import StoreConfig
 from monitor.replay import Replay
 from monitor.store import Store
-from monitor.store.schema import anomalies, outbox, shards
+from monitor.store.schema import anomalies, claims, outbox, shards
 from tests.conftest import PARTITIONS
 from tests.kit.broker import Broker
 from tests.kit.daemon import Daemon, tripswitch
@@ -73,11 +73,8 @@ def read_up_to(store: Store) -> int:
         return int(found.scalar_one() or 0)
 
 
-def test_killed_five_times_it_finds_exactly_what_a_replay_finds(
-    kafka: Broker, topic: str, settings: dict[str, str], store_url: str, daemon: Daemon
-) -> None:
-    lines = recorded("role")
-    total = produce(kafka, topic, lines)
+def expected_ids(settings: dict[str, str], topic: str, lines: Sequence[bytes]) -> list[str]:
+    """The anomaly ids of an undisturbed replay."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in settings.items():
             patch.setenv(name, value)
@@ -89,7 +86,16 @@ def test_killed_five_times_it_finds_exactly_what_a_replay_finds(
         partitions=PARTITIONS,
         on_anomaly=lambda anomaly: expected.append(anomaly.anomaly_id),
     )
-    summary = replay.run(iter(lines), topic)
+    replay.run(iter(lines), topic)
+    return expected
+
+
+def test_killed_five_times_it_finds_exactly_what_a_replay_finds(
+    kafka: Broker, topic: str, settings: dict[str, str], store_url: str, daemon: Daemon
+) -> None:
+    lines = recorded("role")
+    total = produce(kafka, topic, lines)
+    expected = expected_ids(settings, topic, lines)
     assert len(expected) > 100
 
     store = Store.open(StoreConfig(url=store_url))
@@ -108,7 +114,43 @@ def test_killed_five_times_it_finds_exactly_what_a_replay_finds(
     store.close()
     assert sorted(found) == sorted(expected)
     assert len(told) == len(set(told)) > 0
-    assert summary.rejected == len(lines) - summary.events
+
+
+def test_two_processes_share_the_work_and_one_takes_over(
+    kafka: Broker, topic: str, settings: dict[str, str], store_url: str, tmp_path: Path
+) -> None:
+    if store_url.startswith("sqlite"):
+        pytest.skip("SQLite takes one daemon per store")
+    lines = recorded("newtask")
+    half = len(lines) // 2
+    expected = expected_ids(settings, topic, lines)
+    store = Store.open(StoreConfig(url=store_url))
+    both = [Daemon(tmp_path / name, settings) for name in ("a", "b")]
+    first, second = both
+    try:
+        for one in both:
+            one.log.parent.mkdir()
+            one.start()
+        total = produce(kafka, topic, lines[:half])
+        first.wait_for(lambda: len(owners(store)) == 2)
+        first.wait_for(lambda: read_up_to(store) >= total // 3)
+        first.kill()
+        total += produce(kafka, topic, lines[half:])
+        second.wait_for(lambda: read_up_to(store) == total)
+        assert second.stop() == 0
+    finally:
+        for one in both:
+            if one.is_running():
+                one.kill()
+    with store.read() as ledger:
+        found = list(ledger.execute(select(anomalies.c.anomaly_id)).scalars())
+    store.close()
+    assert sorted(found) == sorted(expected)
+
+
+def owners(store: Store) -> set[str]:
+    with store.read() as ledger:
+        return set(ledger.execute(select(claims.c.owner)).scalars())
 
 
 def test_a_kill_order_survives_that_everything_is_down(
