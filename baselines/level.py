@@ -44,7 +44,7 @@ class Level:
     """Exponentially weighted mean and variance of a quantity per window, and a limit for the next.
 
     The limit is the upper end of a one-sided Student-t prediction interval on the variance-
-    stabilised scale. It is computed when a window closes, so that judging an event is a compare.
+    stabilised scale. It is computed once for a window, and only if a total passes `least_limit`.
 
     Parameters
     ----------
@@ -55,22 +55,32 @@ class Level:
 
     Attributes
     ----------
-    limit
-        In the quantity's own unit; infinite while learning.
+    least_limit
+        Below this the limit never lies, whatever was learned: a bound that costs nothing.
     windows
         How many windows were learned.
     """
 
-    __slots__ = ("_held", "_mean", "_mean_square", "_reach", "alpha", "limit", "scale", "windows")
+    __slots__ = (
+        "_held",
+        "_limit",
+        "_mean",
+        "_mean_square",
+        "_reach",
+        "alpha",
+        "least_limit",
+        "scale",
+        "windows",
+    )
 
     def __init__(self, scale: Scale, alpha: float) -> None:
         self.scale = scale
         self.alpha = alpha
         self.windows = 0
-        self.limit = inf
-        self._reach = inf
         self._mean = EWMean(FADING_FACTOR)
         self._mean_square = EWMean(FADING_FACTOR)
+        self._limit: float | None = None  # not worked out yet
+        self._set_reach()
         self._held: list[tuple[float, float]] = []
 
     def learn(self, quantity: float) -> None:
@@ -78,7 +88,6 @@ class Level:
         if self._held:
             self._held.clear()
         self._take(quantity)
-        self._refresh()
 
     def hold(self, quantity: float, time_s: float, adopt_after_s: float) -> None:
         """Keep an alarmed window apart; adopt the new level once it has lasted long enough.
@@ -102,10 +111,16 @@ class Level:
         self._mean = EWMean(FADING_FACTOR)
         self._mean_square = EWMean(FADING_FACTOR)
         self.windows = 0
-        self.limit = inf
         for quantity, _ in held:
             self._take(quantity)
-        self._refresh()
+
+    @property
+    def limit(self) -> float:
+        """Above which a window is out of the ordinary; infinite while learning."""
+        if self._limit is None:
+            mean, n = self._mean.get(), min(self.windows, MEMORY_WINDOWS)
+            self._limit = _back(self.scale, mean + self._reach * self._spread(mean, n))
+        return self._limit
 
     @property
     def expected(self) -> float:
@@ -136,10 +151,8 @@ class Level:
         if level.windows:
             level._mean.update(mean)
             level._mean_square.update(mean_square)
-        if level.windows >= MIN_WINDOWS:
-            level._reach = _reach(min(level.windows, MEMORY_WINDOWS), alpha)
+        level._set_reach()
         level._held = [(quantity, time_s) for quantity, time_s in held]
-        level._refresh()
         return level
 
     def _take(self, quantity: float) -> None:
@@ -147,16 +160,20 @@ class Level:
         self._mean.update(y)
         self._mean_square.update(y * y)
         self.windows += 1
+        self._limit = None
         if self.windows <= MEMORY_WINDOWS:
-            self._reach = _reach(self.windows, self.alpha) if self.windows >= MIN_WINDOWS else inf
+            self._set_reach()
+
+    def _set_reach(self) -> None:
+        self._limit = None
+        if self.windows < MIN_WINDOWS:
+            self._reach = self.least_limit = self._limit = inf
+            return
+        self._reach = _reach(min(self.windows, MEMORY_WINDOWS), self.alpha)
+        self.least_limit = _back(self.scale, self._reach * _LEAST_SPREAD[self.scale])
 
     def _spread(self, mean: float, n: int) -> float:
         """Standard deviation of a window on the scale, by the n that are remembered."""
         variance = (self._mean_square.get() - mean * mean) * n / (n - 1)
         least = _LEAST_SPREAD[self.scale]
         return sqrt(variance) if variance > least * least else least
-
-    def _refresh(self) -> None:
-        if self.windows >= MIN_WINDOWS:
-            mean, n = self._mean.get(), min(self.windows, MEMORY_WINDOWS)
-            self.limit = _back(self.scale, mean + self._reach * self._spread(mean, n))

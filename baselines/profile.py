@@ -172,20 +172,20 @@ class Profile:
         for hold in holds:
             if hold.what == "window":
                 self.windows[hold.window].alarmed.add(hold.metric)
-        self._learn_term(self.tools, seen.tool, seen, "tool" in held)
-        if event.target is not None:
+        # What waits in quarantine goes on waiting, also where it was not alarmed on again.
+        if "tool" in held or not self.tools.use(seen.tool):
+            self._hold(self.tools, seen.tool, seen)
+        target = event.target
+        if target is not None:
             targets = seen.targets or self._open_targets(seen.tool)
-            self._learn_term(targets, event.target, seen, "target" in held or "tool" in held)
+            if (held and ("target" in held or "tool" in held)) or not targets.use(target):
+                self._hold(targets, target, seen)
         patience_s = self.rules.promote_after_s
         self.repeats.take(seen.run, seen.call, seen.streak, "streak" in held, time_s, patience_s)
 
-    def _learn_term(self, terms: Vocabulary, term: str, seen: Observation, alarmed: bool) -> None:
-        # What waits in quarantine goes on waiting, also where it was not alarmed on again.
-        if alarmed or term in terms.held:
-            rules = self.rules
-            terms.hold(term, seen.run, seen.time_s, rules.promote_runs, rules.promote_after_s)
-        else:
-            terms.use(term)
+    def _hold(self, terms: Vocabulary, term: str, seen: Observation) -> None:
+        rules = self.rules
+        terms.hold(term, seen.run, seen.time_s, rules.promote_runs, rules.promote_after_s)
 
     def _open_targets(self, tool: str) -> Vocabulary:
         if len(self.targets) >= MAX_TOOLS_WITH_TARGETS:

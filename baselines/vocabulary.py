@@ -42,15 +42,18 @@ class Vocabulary:
         faded = (1 - FADING_FACTOR) ** (self.uses - self._last_new)
         return max(self._new_rate * faded, 1.0 / (self.uses + 2))
 
-    def use(self, term: str) -> None:
-        """Learn one use of a term."""
+    def use(self, term: str) -> bool:
+        """Learn one use of a term; False, and nothing learned, if it waits in quarantine."""
         known = self.known
         count = known.get(term)
-        if count is None:
-            self._meet(term)
-        else:
+        if count is not None:
             known[term] = count + 1
             self.uses += 1
+        elif term in self.held:
+            return False
+        else:
+            self._meet(term)
+        return True
 
     def _meet(self, term: str) -> None:
         """Learn a new term. Between two of them the rate only fades, so nobody need update it."""
@@ -90,7 +93,7 @@ class Vocabulary:
             held.last_run = run
         if held.runs >= promote_runs and time_s - held.first_s >= promote_after_s:
             del self.held[term]
-            self.use(term)
+            self._meet(term)
 
     def dump(self) -> list[Any]:
         """Plain data; `load` makes the same vocabulary of it."""

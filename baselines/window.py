@@ -33,7 +33,7 @@ class Window:
     totals
         Of the open window, by metric.
     limits
-        Of the totals, by metric: each level's, as it was when the window opened.
+        Of the totals, by metric: what is surely ordinary; once that is passed, the level's own.
     alarmed
         Metrics for which the open window raised an alarm.
     """
@@ -47,7 +47,7 @@ class Window:
         self.totals = [0.0] * len(METRICS)
         self.alarmed: set[int] = set()
         self.levels = [Level(scale, alpha) for scale in SCALES]
-        self.limits = [level.limit for level in self.levels]
+        self.limits = [level.least_limit for level in self.levels]
 
     def add(self, bytes_out: int | None, bytes_in: int | None, failed: bool) -> bool:
         """Count one event in; tells whether a total is over its limit."""
@@ -63,6 +63,15 @@ class Window:
         if failed:
             totals[FAILURES] += 1
             over |= totals[FAILURES] > limits[FAILURES]
+        return over and self._is_over()
+
+    def _is_over(self) -> bool:
+        """Whether a total is over its level's limit, once it is over what stood in for it."""
+        over = False
+        for metric, total in enumerate(self.totals):
+            if total > self.limits[metric]:
+                self.limits[metric] = self.levels[metric].limit
+                over |= total > self.limits[metric]
         return over
 
     def roll(self, time_s: float, adopt_after_s: float) -> None:
@@ -73,7 +82,7 @@ class Window:
                     level.hold(self.totals[metric], self.start_s, adopt_after_s)
                 else:
                     level.learn(self.totals[metric])
-            self.limits = [level.limit for level in self.levels]
+            self.limits = [level.least_limit for level in self.levels]
         self.start_s = time_s // self.length_s * self.length_s
         self.end_s = self.start_s + self.length_s
         self.totals = [0.0] * len(METRICS)
@@ -95,5 +104,5 @@ class Window:
         window.levels = [
             Level.load(level, scale, alpha) for level, scale in zip(levels, SCALES, strict=True)
         ]
-        window.limits = [level.limit for level in window.levels]
+        window.limits = [level.least_limit for level in window.levels]
         return window

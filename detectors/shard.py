@@ -1,6 +1,6 @@
 """A shard: the profiles of one partition and the detectors over them. Score before learning."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -75,11 +75,9 @@ class Tally:
         Events from before their agent's open minute; counted in it.
     """
 
-    events: int = 0
     repeats: int = 0
     changed_ids: int = 0
     late: int = 0
-    anomalies: int = 0
 
 
 @dataclass(slots=True)
@@ -105,6 +103,10 @@ class Shard:
     dirty: set[str] = field(default_factory=set)
     tally: Tally = field(default_factory=Tally)
     _raised: dict[str, None] = field(default_factory=dict)
+    _judges: tuple[Callable[[Observation], Sequence[Finding]], ...] = ()
+
+    def __post_init__(self) -> None:
+        self._judges = tuple(detector.judge for detector in self.policy.detectors)
 
     def admit(self, profiles: Iterable[Profile]) -> None:
         """Take stored profiles into memory."""
@@ -136,7 +138,6 @@ class Shard:
         Sequence[Anomaly]
             Nearly always empty.
         """
-        self.tally.events += 1
         agent_id = event.agent_id
         profile = self.profiles.get(agent_id)
         if profile is None:
@@ -150,11 +151,10 @@ class Shard:
             self.tally.changed_ids += 1
         if event.time_s < profile.windows[0].start_s:
             self.tally.late += 1
-        policy = self.policy
-        seen = profile.observe(event, policy.effects)
+        seen = profile.observe(event, self.policy.effects)
         findings: list[Finding] = []
-        for detector in policy.detectors:
-            if found := detector.judge(seen):
+        for judge in self._judges:
+            if found := judge(seen):
                 findings += found
         if not findings:
             profile.learn(seen)
@@ -178,5 +178,4 @@ class Shard:
                 del self._raised[next(iter(self._raised))]
             self._raised[key] = None
             fresh.append(Anomaly.of(finding, seen.event, seen.effect, place))
-        self.tally.anomalies += len(fresh)
         return fresh

@@ -1,33 +1,36 @@
-"""Decoding: the records of a chunk become events, or dead letters with reason and place."""
+"""Decoding: records become events, or dead letters with reason and place."""
 
 import time
+from collections.abc import Sequence
 
 from baselines.event import ActionEvent, EventError
 from monitor.dead_letter import DeadLetter
-from monitor.sources import Chunk
+from monitor.sources import Record
 
 Decoded = tuple[ActionEvent, bytes, int, float]
 """An event, the bytes it was read from, its offset, and when the log took it in (seconds)."""
 
 
-def decode(source: str, chunk: Chunk) -> tuple[list[Decoded], list[DeadLetter]]:
+def decode(
+    source: str, partition: int, records: Sequence[Record]
+) -> tuple[list[Decoded], list[DeadLetter]]:
     """Parse each record by itself, so that a bad one spoils no other.
 
     Parameters
     ----------
-    source
-        Name of the source, for the dead letters.
-    chunk
-        What a poll returned of one partition.
+    source, partition
+        Where the records are from, for the dead letters.
+    records
+        Consecutive ones.
     """
     events: list[Decoded] = []
     refused: list[DeadLetter] = []
     parse = ActionEvent.parse
-    for record in chunk.records:
+    for record in records:
         raw, log_s = record.value or b"", record.timestamp / 1000
         try:
             events.append((parse(raw, log_s), raw, record.offset, log_s))
         except EventError as error:
-            letter = (source, chunk.partition, record.offset, str(error), raw, time.time())
+            letter = (source, partition, record.offset, str(error), raw, time.time())
             refused.append(DeadLetter(*letter))
     return events, refused

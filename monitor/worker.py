@@ -27,12 +27,13 @@ from sqlalchemy.exc import DBAPIError
 
 from detectors.finding import Anomaly
 from detectors.shard import Policy, Tally
+from monitor.counts import Counts
 from monitor.dead_letter import DeadLetter, DeadLetterError, DeadLetters
 from monitor.decode import decode
 from monitor.ledger import intake
 from monitor.ledger.intake import Response
 from monitor.owned import Owned
-from monitor.sources import Chunk, Source
+from monitor.sources import Chunk, Record, Source
 from monitor.store import Store, shards
 from monitor.store.engine import reason
 from monitor.store.shards import ShardLostError
@@ -41,6 +42,8 @@ from monitor.watchtower import Watchtower
 log = logging.getLogger(__name__)
 
 RETRY_S: Final = 1.0
+SLICE: Final = 100
+"""So many events are objects at once: an eighth faster than 2,000, which outgrow the cache."""
 
 ResultT = TypeVar("ResultT")
 
@@ -56,19 +59,6 @@ class Timing:
     poll_s: float = 0.25
     checkpoint_s: float = 5.0
     max_resident_agents: int = 100_000
-
-
-@dataclass(slots=True)
-class Counts:
-    """What the worker has done since it started."""
-
-    events: int = 0
-    rejected: int = 0
-    anomalies: int = 0
-    repeats: int = 0
-    changed_ids: int = 0
-    late: int = 0
-    checkpoints: int = 0
 
 
 @dataclass(slots=True)
@@ -184,8 +174,18 @@ class Worker:
         log.info("claimed %s/%d, epoch %d, %s", name, partition, owned.claim.epoch, where)
 
     def _consume(self, owned: Owned, chunk: Chunk) -> list[Anomaly]:
-        """Feed a chunk to its shard. No I/O but for the dead letters and profiles to load."""
-        events, refused = decode(self.source.name, chunk)
+        """Feed a chunk to its shard, a slice at a time."""
+        found: list[Anomaly] = []
+        for start in range(0, len(chunk.records), SLICE):
+            found += self._feed(owned, chunk.records[start : start + SLICE])
+        owned.next_offset = chunk.next_offset
+        self.counts.anomalies += len(found)
+        return found
+
+    def _feed(self, owned: Owned, records: Sequence[Record]) -> list[Anomaly]:
+        """Decode, bring the profiles that are not in memory, then judge and learn each event."""
+        partition = owned.claim.partition
+        events, refused = decode(self.source.name, partition, records)
         if refused:
             self._reject(refused)
         missing = {event.agent_id for event, _, _, _ in events} - owned.shard.profiles.keys()
@@ -197,12 +197,10 @@ class Worker:
             if anomalies := feed(event, raw, offset):
                 found.extend(anomalies)
             if watches and event.agent_id in watches:
-                self.watchtower.see(chunk.partition, event, offset, log_s)
+                self.watchtower.see(partition, event, offset, log_s)
         if events:
             owned.watermark_s = max(owned.watermark_s, events[-1][3])
-        owned.next_offset = chunk.next_offset
         self.counts.events += len(events)
-        self.counts.anomalies += len(found)
         return found
 
     def _reject(self, refused: Sequence[DeadLetter]) -> None:
@@ -260,9 +258,7 @@ class Worker:
     def _tally(self, owned: Owned) -> None:
         """Take over what the shard counted since its last checkpoint, and say what is odd in it."""
         tally, owned.shard.tally = owned.shard.tally, Tally()
-        self.counts.repeats += tally.repeats
-        self.counts.late += tally.late
-        self.counts.changed_ids += tally.changed_ids
+        self.counts.add(tally)
         if tally.changed_ids:
             log.warning("%s/%d: %d events came under ids that had other content; they were scored",
                         self.source.name, owned.claim.partition, tally.changed_ids)  # fmt: skip

@@ -1,8 +1,10 @@
 """`tripswitch run`: the daemon."""
 
+import shlex
 import signal
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
@@ -54,8 +56,12 @@ def _headline(config: Config, service: Service) -> str:
     armed = [rule.name for rule in config.trip.rules if rule.mode == "enforce"]
     mode = f"armed: {', '.join(armed)}" if armed else "observing: nothing is cut off by itself"
     told = ", ".join(service.worker.response.receivers) or "nobody: set slack.channel"
+    hint = ""
+    if config.source.kind == "log" and not Path(service.worker.source.name).exists():
+        log_file = shlex.quote(service.worker.source.name)
+        hint = f" (not there yet; to try: tripswitch simulate --live --speed 60 --out {log_file})"
     return (
-        f"tripswitch reads {service.worker.source.name}\n"
+        f"tripswitch reads {service.worker.source.name}{hint}\n"
         f"  store   {service.worker.store.url}\n"
         f"  alerts  {told}\n"
         f"  trips   {mode}"
