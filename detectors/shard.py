@@ -63,7 +63,7 @@ class Policy:
 
 @dataclass(slots=True)
 class Tally:
-    """What a shard has counted since it was made.
+    """What a shard has counted since its last checkpoint.
 
     Attributes
     ----------
