@@ -1,6 +1,6 @@
 """A profile: all that is known of one agent. Small, and bounded whatever the agent does."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 from zlib import crc32
@@ -9,10 +9,14 @@ from baselines.effect import EffectMap
 from baselines.event import ActionEvent
 from baselines.hold import Hold
 from baselines.repeats import Call, Repeats
+from baselines.tail import Tail
 from baselines.vocabulary import Vocabulary
 from baselines.window import WINDOWS_S, Window
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
+FAMILIES: Final = ("run", "level", "rhythm", "silence")
+"""Kinds of score, each with a calibration and a share of the budget of its own."""
+_MAX_ALPHA: Final = 0.1
 MAX_TOOLS_WITH_TARGETS: Final = 128
 REMEMBERED_EVENTS: Final = 32
 """A repeat of an event is recognised among so many last events of its agent."""
@@ -36,11 +40,18 @@ class Rules:
     promote_runs, promote_after_s
         In how many distinct runs, and for how long, a quarantined term must be seen to be known;
         the latter holds for a new level, too.
+    weekly
+        By family of scores: how many episodes a week may alarm though nothing is wrong.
     """
 
     window_alpha: dict[int, float] = field(default_factory=lambda: dict.fromkeys(WINDOWS_S, 1e-5))
     promote_runs: int = 4
     promote_after_s: float = 86_400.0
+    weekly: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(FAMILIES, 0.25))
+
+    def alpha(self, family: str, episodes_per_week: float) -> float:
+        """Share of a family's episodes that may alarm."""
+        return min(_MAX_ALPHA, self.weekly[family] / episodes_per_week)
 
 
 class Observation:
@@ -58,6 +69,8 @@ class Observation:
         The vocabulary of the tool's targets; None if the tool never had one.
     streak
         How many identical calls in a row this one makes, within the run.
+    scores
+        By family: how odd the detectors found the event, in nats; noted when they judge it.
     """
 
     __slots__ = (
@@ -67,6 +80,7 @@ class Observation:
         "over_limit",
         "profile",
         "run",
+        "scores",
         "streak",
         "targets",
         "time_s",
@@ -81,6 +95,7 @@ class Observation:
         self.profile = profile
         self._effects = effects
         self.over_limit = over_limit
+        self.scores: dict[str, float] = {}
         self.run = event.trace_id or f"hour:{int(self.time_s // _HOUR_S) * _HOUR_S}"
         # An event without a tool is an action by itself, such as `login`.
         self.tool = tool = event.tool or event.action
@@ -115,6 +130,7 @@ class Profile:
         "repeats",
         "role",
         "rules",
+        "tails",
         "targets",
         "tools",
         "windows",
@@ -133,6 +149,7 @@ class Profile:
         self.targets: dict[str, Vocabulary] = {}
         self.repeats = Repeats()
         self.recent: dict[int, int] = {}
+        self.tails = {family: Tail() for family in FAMILIES}
 
     def recall(self, event_id: str, raw: bytes) -> Literal["new", "repeat", "changed"]:
         """Whether this event was seen lately: not, just so, or with other content.
@@ -195,20 +212,20 @@ class Profile:
 
     def dump(self) -> list[Any]:
         """Plain data (numbers, strings, lists); `load` makes the same profile of it."""
-        return [
-            FORMAT_VERSION,
-            self.agent_id,
-            self.role,
-            self.agent_version,
-            self.events,
-            self.first_seen_s,
-            self.last_seen_s,
-            [window.dump() for window in self.windows],
-            self.tools.dump(),
-            [[tool, targets.dump()] for tool, targets in self.targets.items()],
-            self.repeats.dump(),
-            list(self.recent.items()),
-        ]
+        parts = {
+            "agent_id": self.agent_id,
+            "role": self.role,
+            "agent_version": self.agent_version,
+            "events": self.events,
+            "seen_s": [self.first_seen_s, self.last_seen_s],
+            "windows": [window.dump() for window in self.windows],
+            "tools": self.tools.dump(),
+            "targets": [[tool, targets.dump()] for tool, targets in self.targets.items()],
+            "repeats": self.repeats.dump(),
+            "recent": list(self.recent.items()),
+            "tails": {family: tail.dump() for family, tail in self.tails.items()},
+        }
+        return [FORMAT_VERSION, parts]
 
     @classmethod
     def load(cls, data: Any, rules: Rules) -> "Profile":
@@ -225,19 +242,20 @@ class Profile:
                 f"profile format {version!r:.40}; this version reads {FORMAT_VERSION}"
             )
         try:
-            _, agent_id, role, version, events, first_s, last_s, *rest = data
-            windows, tools, targets, repeats, recent = rest
-            profile = cls(agent_id, rules)
-            profile.role, profile.agent_version = role, version
-            profile.events, profile.first_seen_s, profile.last_seen_s = events, first_s, last_s
+            parts = data[1]
+            profile = cls(parts["agent_id"], rules)
+            profile.role, profile.agent_version = parts["role"], parts["agent_version"]
+            profile.events = parts["events"]
+            profile.first_seen_s, profile.last_seen_s = parts["seen_s"]
             profile.windows = [
                 Window.load(window, rules.window_alpha[length_s])
-                for window, length_s in zip(windows, WINDOWS_S, strict=True)
+                for window, length_s in zip(parts["windows"], WINDOWS_S, strict=True)
             ]
-            profile.tools = Vocabulary.load(tools)
-            profile.targets = {tool: Vocabulary.load(terms) for tool, terms in targets}
-            profile.repeats = Repeats.load(repeats)
-            profile.recent = dict(recent)
+            profile.tools = Vocabulary.load(parts["tools"])
+            profile.targets = {tool: Vocabulary.load(terms) for tool, terms in parts["targets"]}
+            profile.repeats = Repeats.load(parts["repeats"])
+            profile.recent = dict(parts["recent"])
+            profile.tails = {family: Tail.load(parts["tails"][family]) for family in FAMILIES}
         except (TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
             raise ProfileError(f"no profile: {error}") from None
         return profile

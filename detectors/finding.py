@@ -72,6 +72,12 @@ class Finding:
         One sentence that a person understands at 3 a.m.
     hold
         What must not be learned from the event because of this.
+    evidence
+        Short sentences: what was seen, and what is usual.
+    history
+        What `observed` was before, oldest first, itself last; for a small plot. May be empty.
+    shadow
+        It would have alarmed if its rule were armed: shown, never sent, never a reason to trip.
     """
 
     detector: str
@@ -86,6 +92,9 @@ class Finding:
     severity: Severity
     text: str
     hold: Hold | None = None
+    evidence: tuple[str, ...] = ()
+    history: tuple[float, ...] = ()
+    shadow: bool = False
 
 
 class Anomaly(BaseModel):
@@ -109,6 +118,9 @@ class Anomaly(BaseModel):
     unit: str
     threshold: float
     text: str
+    evidence: tuple[str, ...] = ()
+    history: tuple[float, ...] = ()
+    shadow: bool = False
     action: str
     tool: str | None
     target: str | None
@@ -153,6 +165,9 @@ class Anomaly(BaseModel):
             unit=finding.unit,
             threshold=finding.threshold,
             text=finding.text,
+            evidence=finding.evidence,
+            history=finding.history,
+            shadow=finding.shadow,
             action=event.action,
             tool=event.tool,
             target=event.target,

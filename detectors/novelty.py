@@ -39,7 +39,7 @@ class NewTool:
         if seen.tool in tools.known or _raised_in_this_run(tools, seen.tool, seen.run):
             return ()
         p_value = tools.surprise()
-        alpha = self._budget.novelty_alpha(self.name, seen.profile, tools.uses)
+        alpha = self._budget.novelty_alpha(seen.profile, tools.uses)
         if p_value > alpha:
             return ()
         text = f"used {name(seen.tool)} for the first time; in {tools.uses} actions it used "
@@ -84,7 +84,7 @@ class NewTarget:
             return ()
         p_value = targets.surprise()
         uses = sum(terms.uses for terms in seen.profile.targets.values())
-        alpha = self._budget.novelty_alpha(self.name, seen.profile, uses)
+        alpha = self._budget.novelty_alpha(seen.profile, uses)
         if p_value > alpha:
             return ()
         return (

@@ -1,0 +1,149 @@
+"""A tail: how large an agent's scores get per episode, and which limit a stated share passes."""
+
+from bisect import insort
+from math import exp, inf, log
+from typing import Any, Final
+
+SKIPPED: Final = 60
+"""The first episodes of an agent are not scored by: everything was new in them."""
+FITTED: Final = 60
+"""So many more are needed for a first fit; with them the tail is calibrated."""
+GENERATION: Final = 500
+"""The fit is over the last one to two times so many episodes."""
+MAX_KEPT: Final = 50
+"""Largest scores kept of a generation; the fit looks at these, the upper tenth."""
+TAIL_SHARE: Final = 0.1
+_LEAST_BEYOND: Final = 5
+_LEAST_EXCESS: Final = 0.05
+"""In nats; scores that are nearly all the same still get a limit a little above them."""
+_STEP: Final = 0.5
+"""By how many mean excesses one alarmed episode moves the limit."""
+
+
+class _Generation:
+    """How many episodes, and the largest of their scores, ascending."""
+
+    __slots__ = ("episodes", "largest")
+
+    def __init__(self) -> None:
+        self.episodes = 0
+        self.largest: list[float] = []
+
+    def take(self, score: float) -> None:
+        self.episodes += 1
+        insort(self.largest, score)
+        if len(self.largest) > MAX_KEPT:
+            del self.largest[0]
+
+
+class Tail:
+    """Distribution of the largest score per episode, far out, and a limit that keeps a budget.
+
+    Beyond the point that a tenth of the episodes pass, scores are taken as exponential (peaks
+    over threshold: Siffer et al., KDD 2017, with shape 0). What that model gets wrong an
+    integrator corrects: each alarmed episode raises the limit, each quiet one lowers it a little,
+    so that in the long run the share `alpha` of all episodes passes, whatever the distribution
+    (conformal PID control: Angelopoulos, Candès and Tibshirani, NeurIPS 2023). Every episode
+    counts, alarmed ones too: a tracker that leaves them out spirals.
+
+    Attributes
+    ----------
+    episodes
+        How many were taken.
+    since_s
+        When it became calibrated, in seconds since the epoch; None until then.
+    """
+
+    __slots__ = (
+        "_correction",
+        "_excess",
+        "_now",
+        "_past",
+        "_point",
+        "_share",
+        "episodes",
+        "since_s",
+    )
+
+    def __init__(self) -> None:
+        self.episodes = 0
+        self.since_s: float | None = None
+        self._now = _Generation()
+        self._past = _Generation()
+        self._correction = 0.0
+        self._point = self._excess = 0.0
+        self._share = 0.0
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether the limit is this agent's own."""
+        return self.since_s is not None
+
+    def limit(self, alpha: float) -> float:
+        """The score that a share `alpha` of episodes reaches; infinite until calibrated."""
+        if self.since_s is None:
+            return inf
+        beyond = max(0.0, log(self._share / alpha)) if self._share > 0 else 0.0
+        return self._point + self._excess * beyond + self._correction
+
+    def p_value(self, score: float) -> float:
+        """Share of episodes that reach the score; no finer than a tenth below the tail."""
+        if self.since_s is None or score <= 0:
+            return 1.0
+        beyond = score - self._point - self._correction
+        if beyond <= 0 or self._excess <= 0:
+            return self._share if beyond > 0 else 1.0
+        return self._share * exp(-beyond / self._excess)
+
+    def take(self, score: float, alpha: float, time_s: float) -> None:
+        """Take in a finished episode.
+
+        Parameters
+        ----------
+        score
+            Its largest.
+        alpha
+            Share of episodes that may alarm, as of now.
+        time_s
+            When it ended, in seconds since the epoch.
+        """
+        self.episodes += 1
+        if self.episodes <= SKIPPED:
+            return
+        if self.since_s is not None:
+            hit = score >= self.limit(alpha)
+            self._correction += _STEP * self._excess * (hit - alpha)
+        self._now.take(score)
+        if self._now.episodes >= GENERATION:
+            self._past, self._now = self._now, _Generation()
+        if self.since_s is None and self.episodes >= SKIPPED + FITTED:
+            self.since_s = time_s
+        if self.since_s is not None:
+            self._fit()
+
+    def dump(self) -> list[Any]:
+        """Plain data; `load` makes the same tail of it."""
+        generations = [[g.episodes, g.largest] for g in (self._now, self._past)]
+        return [self.episodes, self.since_s, self._correction, *generations]
+
+    @classmethod
+    def load(cls, data: list[Any]) -> "Tail":
+        """Undo `dump`."""
+        tail = cls()
+        tail.episodes, tail.since_s, tail._correction, *generations = data
+        for generation, (episodes, largest) in zip(
+            (tail._now, tail._past), generations, strict=True
+        ):
+            generation.episodes, generation.largest = episodes, list(largest)
+        if tail.since_s is not None:
+            tail._fit()
+        return tail
+
+    def _fit(self) -> None:
+        """Where the upper tenth begins, and by how much a score there exceeds that on average."""
+        episodes = self._now.episodes + self._past.episodes
+        kept = sorted(self._now.largest + self._past.largest)
+        beyond = min(len(kept) - 1, max(_LEAST_BEYOND, int(episodes * TAIL_SHARE)))
+        self._point = kept[-beyond - 1]
+        self._excess = max(_LEAST_EXCESS, sum(kept[-beyond:]) / beyond - self._point)
+        self._share = beyond / episodes

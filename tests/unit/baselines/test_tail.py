@@ -1,0 +1,80 @@
+"""A tail keeps the share of episodes that pass its limit, whatever their distribution."""
+
+import random
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from baselines.tail import FITTED, SKIPPED, Tail
+
+ALPHA = 0.01
+
+
+def filled(scores: list[float]) -> Tail:
+    tail = Tail()
+    for number, score in enumerate(scores):
+        tail.take(score, ALPHA, float(number))
+    return tail
+
+
+def test_has_no_limit_until_enough_episodes_were_taken() -> None:
+    tail = filled([1.0] * (SKIPPED + FITTED - 1))
+    assert tail.since_s is None
+    assert tail.limit(ALPHA) == float("inf")
+    assert tail.p_value(100.0) == 1.0
+    assert filled([1.0] * (SKIPPED + FITTED)).since_s == SKIPPED + FITTED - 1
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda rng: rng.expovariate(1.0),
+        lambda rng: rng.gauss(0.0, 1.0),
+        lambda rng: rng.paretovariate(1.5),
+        lambda rng: 0.0 if rng.random() < 0.9 else rng.uniform(1, 2),
+    ],
+    ids=["exponential", "normal", "heavy tail", "mostly zero"],
+)
+def test_the_share_that_passes_is_the_budgets(draw: Callable[[random.Random], float]) -> None:
+    rng = random.Random(7)
+    tail, passed, asked = Tail(), 0, 0
+    for number in range(20_000):
+        score = draw(rng)
+        if tail.calibrated:
+            asked += 1
+            passed += score >= tail.limit(ALPHA)
+        tail.take(score, ALPHA, float(number))
+    assert 0.5 * ALPHA < passed / asked < 1.5 * ALPHA
+
+
+def test_a_lasting_shift_is_followed_instead_of_alarming_for_ever() -> None:
+    rng = random.Random(7)
+    tail = filled([rng.expovariate(1.0) for _ in range(1000)])
+    passed = 0
+    for number in range(1000):
+        score = 5 + rng.expovariate(1.0)
+        passed += score >= tail.limit(ALPHA)
+        tail.take(score, ALPHA, 1000.0 + number)
+    assert passed < 40
+
+
+def test_a_rarer_score_has_a_smaller_p_value_and_the_limit_has_alpha() -> None:
+    rng = random.Random(7)
+    tail = filled([rng.expovariate(1.0) for _ in range(1000)])
+    assert tail.p_value(9.0) < tail.p_value(6.0) < tail.p_value(0.0) == 1.0
+    assert tail.p_value(tail.limit(0.003)) == pytest.approx(0.003)
+
+
+@given(st.lists(st.floats(0, 50), max_size=1500), st.lists(st.floats(0, 50), max_size=20))
+def test_a_loaded_tail_goes_on_as_if_nothing_had_been(
+    before: list[float], after: list[float]
+) -> None:
+    tail = filled(before)
+    loaded = Tail.load(tail.dump())
+    for score in after:
+        assert loaded.limit(ALPHA) == tail.limit(ALPHA)
+        tail.take(score, ALPHA, 1.0)
+        loaded.take(score, ALPHA, 1.0)
+    assert loaded.dump() == tail.dump()
