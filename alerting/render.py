@@ -1,24 +1,22 @@
-r"""From a message to what people read: lines for a terminal, blocks for Slack.
+r"""From a message to what people read: clean parts, and of them the lines for a terminal.
 
 Everything in a message may have been written by an attacker, so it passes through here:
 
 - `clean` makes a text safe for a terminal, a table or a log: whatever could move the cursor,
   reorder, hide or break lines is shown as its escape instead (`\x1b`, `\u202e`).
-- In Slack, event text stands only in `rich_text` elements of type `text` (and, our own words, in
-  `plain_text`): Slack does not parse these, so `*`, `<!channel>`, `:tada:` and links stay text.
-- The notification text beside the blocks is the one place that Slack may parse; `slack_escape`
-  disarms it, and it holds no more than the agent's id.
 - The command that a person is to paste is quoted for the shell, and is never cut short.
 """
 
-import math
 import re
 import shlex
 import unicodedata
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from alerting.alert import Alert
 from alerting.message import Message, MessageKind
+from alerting.sparkline import sparkline
+from detectors import explain
+from detectors.finding import Anomaly
 
 MAX_LINE_CHARS: Final = 600
 MAX_VALUE_CHARS: Final = 200
@@ -66,13 +64,6 @@ class Rendered(NamedTuple):
     headline: str
     facts: list[tuple[str, str]]
     order: tuple[str, str] | None
-
-
-class SlackText(NamedTuple):
-    """A message for chat.postMessage: Block Kit blocks and the text for notifications."""
-
-    blocks: list[dict[str, Any]]
-    text: str
 
 
 def clean(text: str, limit: int = MAX_VALUE_CHARS) -> str:
@@ -142,15 +133,6 @@ def command(verb: str, agent_id: str, reason: str) -> str | None:
     return line if len(line) <= MAX_COMMAND_CHARS else None
 
 
-def one_in(p_value: float) -> str:
-    """A p-value in words: 0.0004 is `about one in 2,500`."""
-    if not p_value > 1e-9:
-        return "less than one in a billion"
-    odds = 1 / p_value
-    digits = 1 - math.floor(math.log10(odds))
-    return f"about one in {max(1, int(round(odds, digits))):,}"
-
-
 def render(message: Message) -> Rendered:
     """Say a message in clean parts."""
     facts = [("agent", clean(message.agent_id))]
@@ -184,67 +166,19 @@ def render_text(message: Message) -> list[str]:
     return lines
 
 
-def render_slack(message: Message, key: str, *, brief: bool = False) -> SlackText:
-    """Say a message in Block Kit, within Slack's limits whatever the message holds.
-
-    Event text appears only as rich-text `text` elements, which Slack shows as they are.
-
-    Parameters
-    ----------
-    message
-        What to tell.
-    key
-        The delivery's key; its start is shown so that people recognise a repeat.
-    brief
-        Leave the facts out: for a second try where Slack refused the whole message.
-    """
-    parts = render(message)
-    said: list[dict[str, Any]] = [_section(_text(parts.headline, bold=True))]
-    if not brief:
-        facts = [
-            (_text(f"{label}: ", bold=True), _text(f"{value}\n"))
-            for label, value in parts.facts
-            if value != parts.headline
-        ]
-        said.append(_section(*(element for fact in facts for element in fact)))
-    if parts.order is not None:
-        label, line = parts.order
-        said.append(_section(_text(f"{label}:", bold=True)))
-        said.append({"type": "rich_text_preformatted", "elements": [_text(line)]})
-    blocks: list[dict[str, Any]] = [
-        {"type": "header", "text": _plain(f"{parts.severity}: {parts.words}")},
-        *({"type": "rich_text", "elements": [element]} for element in said),
-        {"type": "context", "elements": [_plain(f"delivery {clean(key, 12)}")]},
-    ]
-    agent = slack_escape(clean(message.agent_id, 100))
-    return SlackText(blocks, f"{parts.severity}: {parts.words}, agent {agent}")
-
-
-def slack_escape(text: str) -> str:
-    """Disarm a text for the places where Slack may parse mrkdwn.
-
-    `&`, `<`, `>` are escaped as Slack asks, which ends mentions and links that are written out.
-    Slack also links bare domains, addresses and emoji codes: these are defanged as security
-    people are used to (`evil[.]com`, `[@]here`, `mailto[:]a`), in ASCII, so that no Unicode
-    normalisation on the way brings them back. Marks of bold, italics, strike and code become
-    lookalikes, because brackets would not stop them.
-    """
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    text = re.sub(r"[@#]|[.:](?=\S)", r"[\g<0>]", text)
-    text = text.translate({ord("*"): "∗", ord("~"): "∼", ord("`"): "ˋ"})
-    return re.sub(r"(?<![^\W_])_|_(?![^\W_])", "‗", text)  # inside a word it marks nothing
-
-
 def _alert_facts(alert: Alert) -> list[tuple[str, str]]:
     worst = alert.worst
     unit = clean(worst.unit, MAX_LABEL_CHARS)
+    limit = f"alarms above {explain.figure(worst.threshold)}"
     facts = [
         ("why", clean(worst.text, MAX_LINE_CHARS)),
-        ("observed", f"{_number(worst.observed)} {unit}"),
-        ("expected", f"{_number(worst.expected)} {unit}, alarms above {_number(worst.threshold)}"),
+        ("observed", f"{explain.figure(worst.observed)} {unit}"),
+        ("expected", f"{explain.figure(worst.expected)} {unit}, {limit}"),
     ]
+    if worst.history:
+        facts.append(("history", sparkline(worst.history)))
     if worst.p_value is not None:
-        facts.append(("by chance", one_in(worst.p_value)))
+        facts.append(("by chance", explain.chance(worst)))
     if not alert.calibrated:
         facts.append(("uncalibrated", "an estimate; by itself it never cuts an agent off"))
     facts.append(("severity", alert.severity.label))
@@ -252,16 +186,26 @@ def _alert_facts(alert: Alert) -> list[tuple[str, str]]:
         facts.append(("role", clean(alert.role)))
     if worst.trace_id is not None:
         facts.append(("run", clean(worst.trace_id)))
-    done = [worst.action, *(part for part in (worst.tool, worst.target) if part)]
-    place = f"{clean(worst.source)}, partition {worst.partition}, offset {worst.offset}"
     kinds = clean(", ".join(alert.detectors))
     return [
         *facts,
-        ("did", " · ".join(clean(part, 100) for part in done)),
-        ("evidence", f"{place}, event {clean(worst.event_id, 100)}"),
+        ("did", did(worst)),
+        ("evidence", evidence(worst)),
         ("anomalies", f"{alert.anomaly_count:,} ({kinds})"),
         ("alert", clean(alert.alert_id)),
     ]
+
+
+def did(anomaly: Anomaly) -> str:
+    """Action, tool and target of the event, clean."""
+    done = [anomaly.action, *(part for part in (anomaly.tool, anomaly.target) if part)]
+    return " · ".join(clean(part, 100) for part in done)
+
+
+def evidence(anomaly: Anomaly) -> str:
+    """The place of the event, clean."""
+    place = f"{clean(anomaly.source)}, partition {anomaly.partition}, offset {anomaly.offset}"
+    return f"{place}, event {clean(anomaly.event_id, 100)}"
 
 
 def _order(message: Message) -> tuple[str, str] | None:
@@ -276,24 +220,3 @@ def _order(message: Message) -> tuple[str, str] | None:
     if line is None:
         return label, "this id cannot be pasted safely: take it from `tripswitch alerts --json`"
     return label, line
-
-
-def _number(value: float) -> str:
-    """Whole numbers whole, others to four digits; huge ones in powers of ten."""
-    if not math.isfinite(value):
-        return str(value)
-    if abs(value) >= 1e15:
-        return f"{value:.3e}"
-    return f"{value:,.0f}" if value == int(value) or abs(value) >= 1e4 else f"{value:.4g}"
-
-
-def _plain(text: str) -> dict[str, Any]:
-    return {"type": "plain_text", "text": text, "emoji": False}
-
-
-def _text(text: str, *, bold: bool = False) -> dict[str, Any]:
-    return {"type": "text", "text": text, **({"style": {"bold": True}} if bold else {})}
-
-
-def _section(*elements: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "rich_text_section", "elements": list(elements)}

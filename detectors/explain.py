@@ -1,8 +1,36 @@
-"""Numbers and names as people say them, for the sentences of findings."""
+"""An anomaly in people's words: numbers, names, how rare it is and what would have been ordinary.
 
+What comes from an event is quoted and cut here, and still hostile: receivers escape it.
+"""
+
+import math
 from typing import Final
 
+from detectors.finding import Anomaly
+
 _MAX_NAME_CHARS: Final = 120
+_RAREST: Final = 1e-6
+"""No past is long enough to tell apart what is rarer than this."""
+
+_ENDLESS: Final = 1e300
+"""An anomaly keeps the largest number in place of an infinite one."""
+
+_EPISODES: Final = {
+    "rate_spike": "hours",
+    "volume_spike": "hours",
+    "failure_spike": "hours",
+    "rhythm": "hours",
+    "silence": "pauses",
+}
+"""By detector: what its p-value is a share of; any other is asked once a run."""
+
+_WAITS: Final = {
+    "tool": "the tool {tool}",
+    "target": "the target {target}",
+    "window": "how much there was of it ({unit})",
+    "streak": "so long a row of identical calls",
+}
+"""By what a hold is about: the thing that is not learned."""
 
 
 def amount(value: float) -> str:
@@ -17,6 +45,21 @@ def amount(value: float) -> str:
         if abs(value) >= size:
             return f"{value / size:.3g}{suffix}"
     return f"{value:.3g}"
+
+
+def figure(value: float) -> str:
+    """Whole numbers whole, others to four digits; huge ones in powers of ten.
+
+    Examples
+    --------
+    >>> figure(12_345_678), figure(0.123456), figure(3e18), figure(math.inf)
+    ('12,345,678', '0.1235', '3.000e+18', 'inf')
+    """
+    if not abs(value) < _ENDLESS:
+        return str(math.copysign(math.inf, value)) if abs(value) >= _ENDLESS else "nan"
+    if abs(value) >= 1e15:
+        return f"{value:.3e}"
+    return f"{value + 0.0:,.0f}" if value == int(value) or abs(value) >= 1e4 else f"{value:.4g}"
 
 
 def span(window_s: int) -> str:
@@ -34,3 +77,48 @@ def name(text: str | None) -> str:
     """A name from an event, quoted and cut; still hostile, receivers escape it."""
     text = text or ""
     return f"“{text[:_MAX_NAME_CHARS]}…”" if len(text) > _MAX_NAME_CHARS else f"“{text}”"
+
+
+def one_in(p_value: float, episodes: str = "") -> str:
+    """A p-value in words, to two digits.
+
+    Examples
+    --------
+    >>> one_in(0.0004), one_in(1 / 12345, "runs"), one_in(1e-30, "hours")
+    ('about one in 2,500', 'about one in 12,000 runs', 'less than one in 1,000,000 hours')
+    """
+    of = f" {episodes}" if episodes else ""
+    if not p_value > _RAREST:
+        return f"less than one in {1 / _RAREST:,.0f}{of}"
+    odds = 1 / p_value
+    digits = 1 - math.floor(math.log10(odds))
+    return f"about one in {max(1, int(round(odds, digits))):,}{of}"
+
+
+def chance(anomaly: Anomaly) -> str:
+    """How rare it is, and how far that is to be trusted."""
+    if anomaly.calibration == "declared" or anomaly.p_value is None:
+        return "a fixed rule: nothing of it is by chance"
+    if anomaly.calibration == "uncalibrated":
+        return f"{one_in(anomaly.p_value)}, by an estimate that is not calibrated"
+    by_default = "runs" if anomaly.trace_id else "hours"
+    return one_in(anomaly.p_value, _EPISODES.get(anomaly.detector, by_default))
+
+
+def ordinary(anomaly: Anomaly) -> str:
+    """What would not have fired."""
+    if anomaly.threshold >= _ENDLESS:
+        return "no limit is known"
+    if anomaly.threshold <= 0:
+        return "none of it"
+    return f"up to {figure(anomaly.threshold)} {anomaly.unit}"
+
+
+def not_learned(anomaly: Anomaly) -> str | None:
+    """What is kept out of the agent's normal because of it; None if nothing is."""
+    if anomaly.held is None:
+        return None
+    what = _WAITS.get(anomaly.held, f"its {anomaly.held}")
+    return what.format(
+        tool=name(anomaly.tool or anomaly.action), target=name(anomaly.target), unit=anomaly.unit
+    )

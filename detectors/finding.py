@@ -1,6 +1,8 @@
 """A finding: what one detector saw in one event. An anomaly: a finding with its evidence."""
 
 import hashlib
+import math
+import sys
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -50,6 +52,16 @@ class Severity(IntEnum):
 SeverityField = Annotated[
     Severity, BeforeValidator(Severity.parse), PlainSerializer(lambda s: s.label, return_type=str)
 ]
+
+
+def _finite(value: Any) -> Any:
+    """The nearest number that JSON has: an anomaly that cannot be read again would be lost."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return 0.0 if math.isnan(value) else math.copysign(sys.float_info.max, value)
+    return value
+
+
+FiniteField = Annotated[float, BeforeValidator(_finite)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +123,18 @@ class Anomaly(BaseModel):
     time: datetime
     detector: str
     severity: SeverityField
-    p_value: float | None
+    p_value: FiniteField | None
     calibration: Calibration
-    observed: float
-    expected: float
+    observed: FiniteField
+    expected: FiniteField
     unit: str
-    threshold: float
+    threshold: FiniteField
     text: str
     evidence: tuple[str, ...] = ()
-    history: tuple[float, ...] = ()
+    history: tuple[FiniteField, ...] = ()
     shadow: bool = False
+    held: str | None = None
+    """What is not learned from the event because of this, as `Hold.what` names it."""
     action: str
     tool: str | None
     target: str | None
@@ -168,6 +182,7 @@ class Anomaly(BaseModel):
             evidence=finding.evidence,
             history=finding.history,
             shadow=finding.shadow,
+            held=finding.hold.what if finding.hold else None,
             action=event.action,
             tool=event.tool,
             target=event.target,

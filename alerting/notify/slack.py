@@ -15,7 +15,7 @@ from slack_sdk.web import SlackResponse
 
 from alerting.message import Message
 from alerting.ports import DeliveryError
-from alerting.render import render_slack
+from alerting.render_slack import render_slack
 
 EVENT_TYPE: Final = "tripswitch_delivery"
 

@@ -1,11 +1,20 @@
 """Messages to tell, with anything of them replaceable, and texts that try to do harm."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any, Final
+
+from hypothesis import strategies as st
 
 from alerting.alert import Alert, alert_id
 from alerting.message import Message
 from detectors.finding import Anomaly, Severity, anomaly_id
+
+ANY_TEXT: Final = st.text(st.characters(codec=None))
+UNSAFE: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
+)
+"""What a terminal obeys, or what hides or reorders text."""
 
 AT: Final = datetime(2026, 2, 1, 3, 0, tzinfo=UTC)
 

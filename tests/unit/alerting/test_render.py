@@ -1,7 +1,6 @@
-import json
 import re
 import subprocess
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
@@ -11,30 +10,11 @@ from alerting.message import MessageKind
 from alerting.render import (
     clean,
     command,
-    one_in,
     quote_agent,
     render,
-    render_slack,
     render_text,
-    slack_escape,
 )
-from tests.kit.messages import HOSTILE, alert, anomaly, hostile_message, message
-from tests.kit.slack_server import block_faults
-
-ANY_TEXT = st.text(st.characters(codec=None))
-UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
-)
-
-
-def texts_of(element: Any) -> list[tuple[str, str]]:
-    """Every text in the blocks with the type of the object that holds it."""
-    if isinstance(element, list):
-        return [found for item in element for found in texts_of(item)]
-    if not isinstance(element, dict):
-        return []
-    own = [(element["type"], element["text"])] if isinstance(element.get("text"), str) else []
-    return own + [found for value in element.values() for found in texts_of(value)]
+from tests.kit.messages import ANY_TEXT, HOSTILE, UNSAFE, alert, anomaly, hostile_message, message
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
@@ -122,22 +102,6 @@ def test_an_id_that_no_command_can_carry_is_not_cut_but_refused(agent_id: str) -
     assert "--json" in parts.order[1]
 
 
-@pytest.mark.parametrize(
-    ("p_value", "words"),
-    [
-        (0.0004, "about one in 2,500"),
-        (1 / 12345, "about one in 12,000"),
-        (0.3, "about one in 3"),
-        (0.9, "about one in 1"),
-        (1.0, "about one in 1"),
-        (0.0, "less than one in a billion"),
-        (1e-300, "less than one in a billion"),
-    ],
-)
-def test_a_p_value_is_said_in_words(p_value: float, words: str) -> None:
-    assert one_in(p_value) == words
-
-
 def test_the_lines_say_all_that_a_person_needs_at_night() -> None:
     told = message(details=(("mode", "observe"),))
     lines = render_text(told)
@@ -147,7 +111,7 @@ def test_the_lines_say_all_that_a_person_needs_at_night() -> None:
     assert facts["why"] == "sent to bank.example, where it never sent anything"
     assert facts["observed"] == "1 new targets"
     assert facts["expected"] == "0.002 new targets, alarms above 0"
-    assert facts["by chance"] == "about one in 2,500"
+    assert facts["by chance"] == "about one in 2,500 runs"
     assert facts["agent"] == "payroll-7"
     assert facts["role"] == "payroll"
     assert facts["run"] == "run-1"
@@ -179,53 +143,12 @@ def test_every_kind_has_words_and_the_order_that_makes_sense_then(kind: MessageK
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
-def test_hostile_text_stays_text_in_lines_and_in_blocks(text: str) -> None:
+def test_hostile_text_stays_text_in_lines(text: str) -> None:
     told = hostile_message(text)
     for line in render_text(told):
         assert line.isprintable()
         assert not UNSAFE.search(line)
         assert len(line) < 3000
-    check_slack(told, text)
-
-
-@settings(deadline=None)
-@given(ANY_TEXT, st.integers(1, 100))
-def test_slack_limits_hold_for_any_text(text: str, times: int) -> None:
-    check_slack(hostile_message(text * times), text * times)
-
-
-def check_slack(told: Any, text: str) -> None:
-    for brief in (False, True):
-        said = render_slack(told, "0123456789abcdef", brief=brief)
-        assert block_faults(said.blocks) == []
-        json.dumps(said.blocks).encode()
-        for kind, shown in texts_of(said.blocks):
-            assert kind in ("text", "plain_text"), "nothing that Slack parses holds text"
-            assert not UNSAFE.search(shown.replace("\n", ""))
-            if kind == "plain_text":
-                assert not text.strip() or shown.startswith(("HIGH: alert opened", "delivery 012"))
-        assert not re.search(r"[@#*~`](?!\])|<|>|&(?!(amp|lt|gt);)", said.text)
-        assert not re.search(r"(?<!\[)[.]\S|(?<=[^\s\[])://|<!", said.text)
-
-
-@pytest.mark.parametrize(
-    ("text", "escaped"),
-    [
-        ("<!channel>", "&lt;!channel&gt;"),
-        ("a & b", "a &amp; b"),
-        ("&lt;!here&gt;", "&amp;lt;!here&amp;gt;"),
-        ("@here", "[@]here"),
-        ("pay@evil.example", "pay[@]evil[.]example"),
-        ("https://evil.example.", "https[:]//evil[.]example."),
-        ("mailto:a", "mailto[:]a"),
-        (":tada:", "[:]tada:"),
-        ("*b* ~s~ `c`", "∗b∗ ∼s∼ ˋcˋ"),
-        ("_i_ a_b __x", "‗i‗ a_b ‗‗x"),
-        ("payroll-7 plain", "payroll-7 plain"),
-    ],
-)
-def test_slack_escape(text: str, escaped: str) -> None:
-    assert slack_escape(text) == escaped
 
 
 def test_numbers_read_well() -> None:
@@ -233,3 +156,10 @@ def test_numbers_read_well() -> None:
     facts = dict(render(message(alert=alert(worst))).facts)
     assert facts["observed"] == "12,345,678 new targets"
     assert facts["expected"] == "0.1235 new targets, alarms above inf"
+
+
+def test_an_alert_shows_its_history_in_one_line() -> None:
+    worst = anomaly(history=(1.0, 2.0, 1.0, 1.0, 9.0))
+    facts = dict(render(message(alert=alert(worst))).facts)
+    assert facts["history"] == "▂▃▂▂█"
+    assert "history" not in dict(render(message()).facts)
