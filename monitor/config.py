@@ -11,15 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
 import platformdirs
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -29,23 +21,18 @@ from pydantic_settings import (
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from baselines.event import DataClass, Effect
+from baselines.event import Effect
 from detectors.finding import SeverityField
 from monitor.config_checks import ENV_PREFIX, SECRET_KEYS, hint, reasons, refuse_secrets
+from monitor.config_detection import BoundaryConfig, BudgetConfig, LearningConfig
+from monitor.config_section import Seconds, Section
 from monitor.errors import UsageError
 
 COMMAND_LINE_VARIABLES: Final = frozenset({"config"})
 """Variables of the command line itself, such as TRIPSWITCH_CONFIG."""
 
-SectionT = TypeVar("SectionT", bound="Section")
-Seconds = Annotated[float, Field(gt=0)]
+SectionT = TypeVar("SectionT", bound=Section)
 TripMode = Literal["observe", "enforce"]
-
-
-class Section(BaseModel):
-    """Base of every section: frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class SourceConfig(Section):
@@ -107,38 +94,6 @@ class StoreConfig(Section):
             if backend not in ("sqlite", "postgresql"):
                 raise ValueError(f"names {backend}; sqlite and postgresql are supported")
         return url
-
-
-class BudgetConfig(Section):
-    """How many false alarms people can bear; thresholds follow."""
-
-    alerts_per_agent_per_week: Annotated[float, Field(gt=0, le=10_000)] = 1.0
-
-
-class LearningConfig(Section):
-    """When something that was alarmed on becomes normal."""
-
-    promote_runs: Annotated[int, Field(ge=1)] = 4
-    """In how many distinct runs a quarantined term must have been seen …"""
-    promote_after_s: Annotated[float, Field(ge=0)] = 86_400.0
-    """… and over how long a time."""
-
-
-class BoundaryConfig(Section):
-    """What agents may do at most; checked for every event, no learning needed."""
-
-    agents: tuple[str, ...] = ()
-    """Agent ids as shell patterns; none: every agent of the roles."""
-    roles: tuple[str, ...] = ()
-    """Roles as shell patterns; none: every role."""
-    tools: tuple[str, ...] | None = None
-    """Allowed tools as shell patterns."""
-    targets: tuple[str, ...] | None = None
-    """Allowed targets as shell patterns."""
-    data_classes: tuple[DataClass, ...] | None = None
-    never: tuple[str, ...] = ()
-    """Actions and effects never allowed, such as `delete` or `destructive`."""
-    severity: SeverityField = Field(default="high", validate_default=True)
 
 
 class AlertsConfig(Section):
