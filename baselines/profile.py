@@ -9,6 +9,7 @@ from baselines.effect import EffectMap
 from baselines.event import ActionEvent
 from baselines.hold import Hold
 from baselines.repeats import Call, Repeats
+from baselines.summary import Learned, Summary
 from baselines.tail import Tail
 from baselines.vocabulary import Vocabulary
 from baselines.window import WINDOWS_S, Window
@@ -209,6 +210,19 @@ class Profile:
             del self.targets[min(self.targets, key=lambda name: self.targets[name].uses)]
         opened = self.targets[tool] = Vocabulary()
         return opened
+
+    def summary(self) -> Summary:
+        """What a list of agents shows of it."""
+        learned = {f: Learned(tail.episodes, tail.since_s) for f, tail in self.tails.items()}
+        return Summary(
+            self.agent_id,
+            self.role,
+            self.agent_version,
+            self.first_seen_s,
+            self.last_seen_s,
+            self.events,
+            learned,
+        )
 
     def dump(self) -> list[Any]:
         """Plain data (numbers, strings, lists); `load` makes the same profile of it."""

@@ -38,6 +38,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout a
 
 
 MODULES: Final = {
+    "agents": "agents",
     "alerts": "alerts",
     "audit": "audit",
     "config": "config",

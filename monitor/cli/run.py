@@ -15,6 +15,7 @@ from monitor import log
 from monitor.cli.app import ConfigOption, app, print_json
 from monitor.config import Config
 from monitor.service import Service, build
+from monitor.store import Store, inventory
 
 
 @app.command(epilog="Example: TRIPSWITCH_KAFKA__BOOTSTRAP_SERVERS=broker:9092 tripswitch run")
@@ -51,6 +52,15 @@ def run(
     )
 
 
+def _known(store: Store) -> str:
+    """How many agents the last checkpoints hold; one that came to two partitions counts twice."""
+    with store.read_state() as state:
+        profiles, calibrated = inventory.tally(state)
+    if not profiles:
+        return "none known yet"
+    return f"{profiles:,} known, {calibrated:,} calibrated, {profiles - calibrated:,} learning"
+
+
 def _headline(config: Config, service: Service) -> str:
     """What this daemon does, in a few lines for whoever started it."""
     armed = [rule.name for rule in config.trip.rules if rule.mode == "enforce"]
@@ -63,6 +73,7 @@ def _headline(config: Config, service: Service) -> str:
     return (
         f"tripswitch reads {service.worker.source.name}{hint}\n"
         f"  store   {service.worker.store.url}\n"
+        f"  agents  {_known(service.worker.store)}\n"
         f"  alerts  {told}\n"
         f"  trips   {mode}"
     )

@@ -1,14 +1,17 @@
 """Where agents stand. Whoever changes anything about an agent locks its row first."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Row, select, update
 
 from alerting.killswitch import AgentState
 from monitor.ledger import audit
 from monitor.store.schema import agents
 from monitor.store.sql import insert_if_missing
+
+_MAX_PARAMETERS: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,7 @@ class Standing:
     state: AgentState
     order_seq: int
     trip_id: str | None
+    since_s: float
 
 
 def lock(connection: Connection, agent_id: str, now_s: float) -> Standing:
@@ -29,7 +33,21 @@ def lock(connection: Connection, agent_id: str, now_s: float) -> Standing:
     row = connection.execute(
         select(agents).where(agents.c.agent_id == agent_id).with_for_update()
     ).one()
-    return Standing(row.agent_id, AgentState(row.state), row.order_seq, row.trip_id)
+    return _standing(row)
+
+
+def standings(connection: Connection, agent_ids: Sequence[str]) -> dict[str, Standing]:
+    """Where these agents stand, of those that anybody ever granted or ordered anything."""
+    found = {}
+    for start in range(0, len(agent_ids), _MAX_PARAMETERS):
+        some = agent_ids[start : start + _MAX_PARAMETERS]
+        for row in connection.execute(select(agents).where(agents.c.agent_id.in_(some))):
+            found[row.agent_id] = _standing(row)
+    return found
+
+
+def _standing(row: Row[Any]) -> Standing:
+    return Standing(row.agent_id, AgentState(row.state), row.order_seq, row.trip_id, row.since)
 
 
 def state_of(connection: Connection, agent_id: str) -> AgentState:

@@ -44,19 +44,17 @@ def tell(
     )
 
 
-def open_alerts(connection: Connection, agent_ids: Collection[str]) -> dict[str, Alert]:
-    """The agents' open alerts, by agent, locked until the transaction ends."""
+def open_alerts(
+    connection: Connection, agent_ids: Collection[str], *, lock: bool = True
+) -> dict[str, Alert]:
+    """The agents' open alerts, by agent; who changes them locks them until the transaction ends."""
     wanted, found = list(agent_ids), {}
     for start in range(0, len(wanted), _MAX_PARAMETERS):
-        docs = connection.execute(
-            select(alerts.c.doc)
-            .where(
-                alerts.c.agent_id.in_(wanted[start : start + _MAX_PARAMETERS]),
-                alerts.c.state.in_(OPEN_STATES),
-            )
-            .with_for_update()
-        ).scalars()
-        for doc in docs:
+        query = select(alerts.c.doc).where(
+            alerts.c.agent_id.in_(wanted[start : start + _MAX_PARAMETERS]),
+            alerts.c.state.in_(OPEN_STATES),
+        )
+        for doc in connection.execute(query.with_for_update() if lock else query).scalars():
             alert = Alert.model_validate_json(doc)
             found[alert.agent_id] = alert
     return found

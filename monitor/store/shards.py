@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Select, delete, select, update
 
 from baselines.profile import Profile, ProfileError, Rules
 from monitor.sources import Place
+from monitor.store import inventory
 from monitor.store.schema import claims, damaged_profiles, profiles, shards
 from monitor.store.sql import upsert
 
@@ -128,8 +129,7 @@ def save(
             {
                 "source": mine.source,
                 "partition": mine.partition,
-                "agent_id": profile.agent_id,
-                "last_seen": profile.last_seen_s,
+                **inventory.columns(profile.summary()),
                 "checksum": _checksum(body),
                 "body": body,
             }
