@@ -213,27 +213,27 @@ profiles = Table(
     Column("source", String, primary_key=True),
     Column("partition", Integer, primary_key=True),
     Column("agent_id", String, primary_key=True),
-    Column("last_seen", Float, nullable=False),
-    Column("checksum", LargeBinary, nullable=False),
-    Column("body", LargeBinary, nullable=False, comment="msgpack of Profile.dump()"),
-)
-Index("profiles_of_agent", profiles.c.agent_id)
-
-damaged_profiles = Table(
-    "damaged_profiles",
     # A summary, so that a list of agents reads no body; before it, where SQLite finds it at once.
     Column("role", String),
     Column("agent_version", String),
     Column("first_seen", Float, nullable=False),
-    state,
+    Column("last_seen", Float, nullable=False),
     Column("events", BigInteger, nullable=False),
     Column("calibrated_since", Float, comment="of its runs; null while they are learned"),
     Column("learned", Text, nullable=False, comment="family: [episodes, calibrated since]"),
+    Column("checksum", LargeBinary, nullable=False),
+    Column("body", LargeBinary, nullable=False, comment="msgpack of Profile.dump()"),
+)
+Index("profiles_of_agent", profiles.c.agent_id)
+Index("profiles_by_last_seen", profiles.c.last_seen, profiles.c.calibrated_since)
+
+damaged_profiles = Table(
+    "damaged_profiles",
+    state,
     Column("source", String, primary_key=True),
     Column("partition", Integer, primary_key=True),
     Column("agent_id", String, primary_key=True),
     Column("found_at", Float, primary_key=True),
-Index("profiles_by_last_seen", profiles.c.last_seen, profiles.c.calibrated_since)
     Column("reason", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
 )
