@@ -192,6 +192,8 @@ def decide_trip(
 ) -> Decision | None:
     """What the first matching rule makes of an anomaly; rules that enforce come first.
 
+    Nothing is made of one in shadow, whatever the rules say.
+
     Parameters
     ----------
     rules, guards
@@ -203,6 +205,8 @@ def decide_trip(
     tripped_last_hour
         Automatic trips of the whole fleet in the hour up to `now`.
     """
+    if anomaly.shadow:
+        return None
     rule = next((r for r in sorted(rules, key=lambda r: not r.enforce) if r.matches(anomaly)), None)
     if rule is None:
         return None

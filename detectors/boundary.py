@@ -1,80 +1,32 @@
 """Declared boundaries: what a person said that an agent may do at most. No learning needed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Final
 
-from baselines.event import ActionEvent
+from baselines.hold import Hold
 from baselines.profile import Observation
 from detectors.explain import name
-from detectors.finding import Finding, Severity
+from detectors.finding import Finding
+from detectors.limits import Breach, Kind, Limits
 
-_PLURAL: Final = {
+_PLURAL: Final[dict[Kind, str]] = {
     "tool": "tools",
     "target": "targets",
     "data class": "data classes",
     "verb": "verbs",
+    "hour": "actions",
 }
-
-Patterns = tuple[str, ...]
-"""Shell patterns (`*`, `?`, `[…]`), matched case-sensitively against the whole text."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """One declared boundary.
-
-    Parameters
-    ----------
-    agents, roles
-        For whom; an empty one does not narrow.
-    tools, targets
-        What is allowed; None: anything.
-    data_classes
-        The classes of data that may be touched; None: any.
-    never
-        Actions and effects that are never allowed.
-    severity
-        Of a breach.
-    """
-
-    agents: Patterns = ()
-    roles: Patterns = ()
-    tools: Patterns | None = None
-    targets: Patterns | None = None
-    data_classes: Patterns | None = None
-    never: Patterns = ()
-    severity: Severity = Severity.HIGH
-
-    def covers(self, agent_id: str, role: str | None) -> bool:
-        """Whether the boundary is about this agent."""
-        return (not self.agents or _any(self.agents, agent_id)) and (
-            not self.roles or (role is not None and _any(self.roles, role))
-        )
-
-    def breaches(self, event: ActionEvent, effect: str) -> list[tuple[str, str]]:
-        """What the event does beyond the boundary: pairs of kind and offending term."""
-        found = []
-        if self.tools is not None and event.tool and not _any(self.tools, event.tool):
-            found.append(("tool", event.tool))
-        if self.targets is not None and event.target and not _any(self.targets, event.target):
-            found.append(("target", event.target))
-        classes = self.data_classes
-        if classes is not None and event.data_class and not _any(classes, event.data_class):
-            found.append(("data class", event.data_class))
-        found += [("verb", verb) for verb in {event.action, effect} if verb in self.never]
-        return sorted(found)
-
-
-def _any(patterns: Patterns, text: str) -> bool:
-    return any(fnmatchcase(text, pattern) for pattern in patterns)
+_HOLDS: Final[dict[Kind, Hold]] = {"tool": Hold("tool"), "target": Hold("target")}
+"""What is not learned for having been alarmed on."""
+_MAX_REMEMBERED: Final = 4096
 
 
 class Boundary:
     """Alarms at once on whatever lies beyond a declared boundary.
 
-    Refused attempts count, too: the agent tried.
+    Refused attempts count, too: the agent tried. Of one breach of several boundaries the most
+    serious is told.
 
     Parameters
     ----------
@@ -85,26 +37,39 @@ class Boundary:
     name = "boundary"
 
     def __init__(self, limits: Sequence[Limits]) -> None:
-        self._limits = tuple(limits)
+        # Ranked: one that alarms before one in shadow, the more severe before the less.
+        ranked = sorted(limits, key=lambda each: (each.shadow, -each.severity))
+
+        @lru_cache(_MAX_REMEMBERED)
+        def about(agent_id: str, role: str | None) -> tuple[Limits, ...]:
+            return tuple(each for each in ranked if each.covers(agent_id, role))
+
+        self._about = about
 
     def judge(self, seen: Observation) -> Sequence[Finding]:
         """The findings of one event: one per breach."""
-        if not self._limits:
-            return ()
         event = seen.event
-        return [
-            self._finding(seen, limits, kind, term)
-            for limits in self._limits
-            if limits.covers(event.agent_id, event.role)
-            for kind, term in limits.breaches(event, seen.effect)
-        ]
+        covering = self._about(event.agent_id, event.role)
+        if not covering:
+            return ()
+        worst: dict[tuple[Kind, str], tuple[Limits, Breach]] = {}
+        for limits in covering:
+            for breach in limits.breaches(event, seen.effect):
+                worst.setdefault((breach.kind, breach.term), (limits, breach))
+        return [self._finding(seen, *each) for each in worst.values()] if worst else ()
 
-    def _finding(self, seen: Observation, limits: Limits, kind: str, term: str) -> Finding:
-        tried = "tried" if seen.event.status == "denied" else "did"
-        where = f" on {name(seen.event.target)}" if seen.event.target and kind != "target" else ""
+    def _finding(self, seen: Observation, limits: Limits, breach: Breach) -> Finding:
+        event, kind, term = seen.event, breach.kind, breach.term
+        tried = "tried" if event.status == "denied" else "did"
+        where = f" on {name(event.target)}" if event.target and kind != "target" else ""
+        what = f"the {kind} {name(term)} lies beyond the boundary declared for this agent"
+        if kind == "hour" and limits.hours is not None:
+            local = limits.hours.local(event.time_s)
+            what = f"{local:%A %H:%M} lies beyond the hours declared for this agent ({term})"
         return Finding(
             detector=self.name,
-            subject=f"{kind}\n{term}",
+            # Severity and mode are part of it: a milder breach must not stand for this one.
+            subject="\n".join((_mode(limits), limits.severity.label, kind, term)),
             episode=seen.run,
             observed=1.0,
             expected=0.0,
@@ -113,8 +78,13 @@ class Boundary:
             p_value=None,
             calibration="declared",
             severity=limits.severity,
-            text=(
-                f"{tried} {name(seen.tool)}{where}: the {kind} {name(term)} lies beyond the "
-                "boundary declared for this agent"
-            ),
+            text=f"{tried} {name(seen.tool)}{where}: {what}"
+            + (f"; {breach.permit}" if breach.permit else ""),
+            hold=None if limits.shadow else _HOLDS.get(kind),
+            evidence=(breach.permit,) if breach.permit else (),
+            shadow=limits.shadow,
         )
+
+
+def _mode(limits: Limits) -> str:
+    return "shadow" if limits.shadow else "alert"

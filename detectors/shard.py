@@ -7,11 +7,14 @@ from typing import Final, Protocol
 from baselines.effect import EffectMap
 from baselines.event import ActionEvent
 from baselines.profile import Observation, Profile, Rules
-from detectors.boundary import Boundary, Limits
+from detectors.boundary import Boundary
 from detectors.budget import Budget
 from detectors.finding import Anomaly, Finding, anomaly_id
+from detectors.limits import Limits
 from detectors.loop import Loop
+from detectors.new_agent import NewAgent
 from detectors.novelty import NewTarget, NewTool
+from detectors.pattern import Patterns
 from detectors.spike import Spikes
 
 _MAX_REMEMBERED: Final = 10_000
@@ -49,6 +52,7 @@ class Policy:
         budget: Budget,
         *,
         limits: Sequence[Limits] = (),
+        declared: Patterns = (),
         effects: EffectMap | None = None,
         promote_runs: int = 4,
         promote_after_s: float = 86_400.0,
@@ -57,6 +61,8 @@ class Policy:
         detectors: tuple[Detector, ...] = (Spikes(), NewTool(budget), NewTarget(budget), Loop())
         if limits:
             detectors = (*detectors, Boundary(limits))
+        if declared:
+            detectors = (*detectors, NewAgent(declared))
         rules = budget.rules(promote_runs, promote_after_s)
         return cls(rules, effects or EffectMap(), detectors)
 

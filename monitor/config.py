@@ -23,8 +23,9 @@ from sqlalchemy.exc import ArgumentError
 
 from baselines.event import Effect
 from detectors.finding import SeverityField
+from monitor.config_boundaries import AgentsConfig, BoundaryConfig
 from monitor.config_checks import ENV_PREFIX, SECRET_KEYS, hint, reasons, refuse_secrets
-from monitor.config_detection import BoundaryConfig, BudgetConfig, LearningConfig
+from monitor.config_detection import BudgetConfig, LearningConfig
 from monitor.config_section import Seconds, Section
 from monitor.errors import UsageError
 
@@ -160,6 +161,7 @@ class Config(BaseSettings):
     store: StoreConfig = StoreConfig()
     budget: BudgetConfig = BudgetConfig()
     learning: LearningConfig = LearningConfig()
+    agents: AgentsConfig = AgentsConfig()
     boundaries: tuple[BoundaryConfig, ...] = ()
     effects: dict[str, Effect] = {}
     """What a tool does to the world, where name and action do not tell: `tool = "external"`."""

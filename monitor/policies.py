@@ -1,11 +1,15 @@
 """From the settings to what decides: the policy of detection and the response to anomalies."""
 
+from collections.abc import Sequence
+
 from alerting.policy import Guards, Rule
 from baselines.effect import EffectMap
-from detectors.boundary import Limits
 from detectors.budget import Budget
+from detectors.hours import Hours
+from detectors.limits import ALWAYS, Limits, Permit
 from detectors.shard import Policy
 from monitor.config import Config
+from monitor.config_boundaries import BoundaryConfig, PermitConfig, zone
 from monitor.ledger.intake import Response
 
 
@@ -13,11 +17,46 @@ def detection(config: Config) -> Policy:
     """What is odd."""
     return Policy.of(
         Budget(config.budget.alerts_per_agent_per_week),
-        limits=[Limits(**dict(boundary)) for boundary in config.boundaries],
+        limits=[limits(boundary) for boundary in config.boundaries],
+        declared=config.agents.declared,
         effects=EffectMap(config.effects),
         promote_runs=config.learning.promote_runs,
         promote_after_s=config.learning.promote_after_s,
     )
+
+
+def limits(boundary: BoundaryConfig) -> Limits:
+    """One declared boundary."""
+    return Limits(
+        agents=boundary.agents,
+        roles=boundary.roles,
+        tools=boundary.tools,
+        targets=boundary.targets,
+        data_classes=boundary.data_classes,
+        never=boundary.never,
+        hours=_hours(boundary.hours, boundary.timezone),
+        permits=tuple(_permit(permit, boundary.timezone) for permit in boundary.permits),
+        severity=boundary.severity,
+        shadow=boundary.mode == "shadow",
+    )
+
+
+def _permit(permit: PermitConfig, timezone: str) -> Permit:
+    return Permit(
+        until_s=permit.until.timestamp(),
+        since_s=permit.since.timestamp() if permit.since else ALWAYS,
+        reason=permit.reason,
+        agents=permit.agents,
+        tools=permit.tools,
+        targets=permit.targets,
+        data_classes=permit.data_classes,
+        verbs=permit.verbs,
+        hours=_hours(permit.hours, timezone),
+    )
+
+
+def _hours(texts: Sequence[str] | None, timezone: str) -> Hours | None:
+    return None if texts is None else Hours.parse(texts, zone(timezone))
 
 
 def response(config: Config, receivers: tuple[str, ...], points: tuple[str, ...]) -> Response:

@@ -33,6 +33,7 @@ class Summary:
     repeats: int = 0
     agents: int = 0
     anomalies: int = 0
+    in_shadow: int = 0
     alerts: int = 0
     would_be_trips: int = 0
 
@@ -96,8 +97,11 @@ class Replay:
         if anomaly.anomaly_id in self._seen:
             return
         self._seen.add(anomaly.anomaly_id)
-        self.summary.anomalies += 1
         self.on_anomaly(anomaly)
+        if anomaly.shadow:
+            self.summary.in_shadow += 1
+            return
+        self.summary.anomalies += 1
         agent_id, now = anomaly.agent_id, anomaly.time
         folded = fold(self._alerts.get(agent_id), anomaly, now, self.response.quiet_s)
         self._alerts[agent_id] = folded.alert

@@ -11,7 +11,7 @@ from alerting.alert import Alert
 from alerting.message import Message, MessageKind
 from alerting.policy import Decision, Folded, Guards, Rule, decide_trip, fold
 from detectors.finding import Anomaly
-from monitor.ledger import alerts, audit, outbox, trips
+from monitor.ledger import alerts, audit, outbox, shadows, trips
 from monitor.store.schema import anomalies
 
 HOUR_S: Final = 3600.0
@@ -46,6 +46,8 @@ def record(
 ) -> int:
     """Store anomalies, fold them into alerts, tell people and order trips: one transaction.
 
+    One in shadow is stored and nothing else: no alert, no message, no trip.
+
     An anomaly that the ledger has already is passed over whole, so that reading a stretch of the
     log again repeats nothing.
 
@@ -64,6 +66,9 @@ def record(
     rows: list[dict[str, object]] = []
     responses: list[tuple[Folded, Anomaly]] = []
     for anomaly in new:
+        if anomaly.shadow:  # what would have alarmed is kept, and that is all
+            rows.append(_row(anomaly, shadows.NO_ALERT, now_s))
+            continue
         folded = fold(current.get(anomaly.agent_id), anomaly, now, response.quiet_s)
         current[anomaly.agent_id] = folded.alert
         for alert in (folded.closed, folded.alert):

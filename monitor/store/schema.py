@@ -43,7 +43,7 @@ anomalies = Table(
     ledger,
     Column("anomaly_id", String, primary_key=True),
     Column("agent_id", String, nullable=False, index=True),
-    Column("alert_id", String, nullable=False, index=True),
+    Column("alert_id", String, nullable=False, index=True),  # empty for one in shadow
     Column("detector", String, nullable=False),
     Column("severity", Integer, nullable=False),
     Column("event_time", Float, nullable=False),

@@ -3,9 +3,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baselines.profile import Profile
-from detectors.boundary import Limits
 from detectors.budget import SHARES, Budget
 from detectors.finding import Anomaly
+from detectors.limits import Limits
 from detectors.shard import Policy, Shard
 from tests.kit.events import START_S, event, raw_event
 

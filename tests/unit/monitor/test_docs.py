@@ -10,7 +10,7 @@ import pytest
 import typer
 from pydantic import BaseModel
 
-from monitor import config, config_detection
+from monitor import config, config_boundaries, config_detection
 from monitor.cli.app import MODULES, app, register, run
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -55,7 +55,8 @@ def keys(model: type[BaseModel]) -> list[str]:
         config.SourceConfig, config.KafkaConfig, config.StoreConfig, config.AlertsConfig,
         config.SlackConfig, config.TripRule, config.TripConfig, config.RetentionConfig,
         config.Config, config_detection.BudgetConfig, config_detection.LearningConfig,
-        config_detection.BoundaryConfig,
+        config_boundaries.BoundaryConfig,
+        config_boundaries.PermitConfig, config_boundaries.AgentsConfig,
     ],
 )  # fmt: skip
 def test_every_setting_is_in_the_example(section: type[BaseModel]) -> None:

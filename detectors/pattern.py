@@ -1,0 +1,135 @@
+"""Shell patterns for names and targets, and the ways in which a target can be read.
+
+A target is text that an agent chose, and `fnmatch` alone is easily tricked: `/srv/pay/*` takes
+`/srv/pay/../../etc/passwd`, `https://*.corp.example/*` takes `https://evil.example/.corp.example/`,
+`*@corp.example` takes `m@evil.example,a@corp.example`. So both sides are read alike first, in each
+way in which a server might read them, and a target is allowed only if every reading is.
+"""
+
+import re
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+Patterns = tuple[str, ...]
+"""Shell patterns (`*`, `?`, `[…]`); in names matched case-sensitively against the whole text."""
+
+_MAX_REMEMBERED: Final = 4096
+_DECODINGS: Final = 2
+"""How often percent signs are decoded: some servers do it twice."""
+_URL: Final = re.compile(r"([A-Za-z*?][A-Za-z0-9+.*?-]*)://([^/?#]*)(.*)", re.DOTALL)
+_HOST: Final = re.compile(r"[\w*?-]+(\.[\w*?-]+)+\.?(:[\d*?]+)?")
+_CODED: Final = re.compile(r"%(2e|2f|5c|25)", re.IGNORECASE)
+_PORTS: Final = {"http": ":80", "https": ":443"}
+_BETWEEN_ADDRESSES: Final = re.compile(r"\s*[,;]\s*")
+_LOCAL_PART: Final = re.compile(r"[^\s,;<>@/\\]+")
+_AUTHORITY: Final = re.compile(r"[\w.:*?!\[\]-]*")
+"""What a host may be written with; anything else might end it early for some server."""
+
+
+def matches(patterns: Patterns, text: str) -> bool:
+    """Whether a name fits one of the patterns."""
+    return any(fnmatchcase(text, pattern) for pattern in patterns)
+
+
+@lru_cache(_MAX_REMEMBERED)
+def allows(patterns: Patterns, target: str) -> bool:
+    """Whether a target fits the patterns: each of its parts, in each of its readings, fits one.
+
+    Examples
+    --------
+    >>> allows(("/srv/pay/*",), "/srv/pay/2026/may"), allows(("/srv/pay/*",), "/srv/pay/../etc")
+    (True, False)
+    >>> allows(("*@corp.example",), "Ada@CORP.example")
+    True
+    """
+    return bool(patterns) and all(
+        any(_fits(pattern, reading) for pattern in _read_patterns(patterns)[number])
+        for part in parts(target)
+        for number, reading in enumerate(readings(part))
+    )
+
+
+def parts(target: str) -> Sequence[str]:
+    """The targets that one text names: a list of addresses is several, all else is one."""
+    if "@" not in target or "://" in target:
+        return (target,)
+    return [part for part in _BETWEEN_ADDRESSES.split(target.strip()) if part] or (target,)
+
+
+class Reading(NamedTuple):
+    """One way to understand a target, or a pattern of targets.
+
+    Attributes
+    ----------
+    kind
+        `url`, `mailbox` or `text`.
+    fields
+        Scheme, host and the rest; local part and domain; the whole.
+    """
+
+    kind: str
+    fields: tuple[str, ...]
+
+
+def readings(text: str) -> list[Reading]:
+    r"""The text as it stands; with `\` as `/` and `%2e` as `.`; and decoded once more."""
+    found = [_read(text)]
+    for _ in range(_DECODINGS):
+        text = _CODED.sub(lambda code: chr(int(code[1], 16)), text).replace("\\", "/")
+        found.append(_read(text))
+    return found
+
+
+def literal(text: str) -> str:
+    """The pattern that fits this text alone."""
+    return re.sub(r"([*?[])", r"[\1]", text)
+
+
+@lru_cache(256)
+def _read_patterns(patterns: Patterns) -> Sequence[Sequence[Reading]]:
+    """By the number of the reading: each pattern, read so."""
+    return tuple(zip(*map(readings, patterns), strict=True))
+
+
+def _read(text: str) -> Reading:
+    if url := _URL.fullmatch(text):
+        scheme, authority, rest = url[1].lower(), url[2], url[3]
+        host = authority.rpartition("@")[2].lower()  # what stands before it is a user's name
+        if not _AUTHORITY.fullmatch(host):
+            return Reading("text", (text,))
+        host = host.removesuffix(_PORTS.get(scheme, "\0")).removesuffix(".")
+        path, mark, query = rest.partition("?") if "?" in rest else rest.partition("#")
+        return Reading("url", (scheme, host, (_resolve(path) or "/") + mark + query))
+    local, at, domain = text.strip().rpartition("@")
+    if at and _LOCAL_PART.fullmatch(local) and _AUTHORITY.fullmatch(domain):
+        return Reading("mailbox", (local.lower(), domain.lower().removesuffix(".")))
+    if _HOST.fullmatch(text):
+        return Reading("text", (text.lower().removesuffix("."),))
+    return Reading("text", (_resolve(text),))
+
+
+def _resolve(path: str) -> str:
+    """The path without `.`, `..` and doubled slashes (RFC 3986, 5.2.4)."""
+    if "/" not in path and path not in (".", ".."):
+        return path
+    lead = path[: len(path) - len(path.lstrip("/"))][:2]
+    kept: list[str] = []
+    segments = path.split("/")
+    for segment in segments:
+        if segment == ".." and (lead or (kept and kept[-1] != "..")):
+            del kept[-1:]
+        elif segment not in ("", "."):
+            kept.append(segment)
+    closing = "/" if kept and segments[-1] in ("", ".", "..") and kept[-1] != ".." else ""
+    return lead + "/".join(kept) + closing
+
+
+def _fits(pattern: Reading, target: Reading) -> bool:
+    """Field by field, so that no wildcard reaches from a path into a host."""
+    if pattern.kind == target.kind:
+        return all(map(fnmatchcase, target.fields, pattern.fields))
+    if pattern.kind == "text" and target.kind == "mailbox":
+        return fnmatchcase("@".join(target.fields), pattern.fields[0].lower())
+    return pattern.fields == ("*",)
