@@ -5,10 +5,10 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check format bench lock migration clean
+.PHONY: help demo run test check format bench bench-detection lock migration clean
 
 help: ## what there is
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 25
 
 # Everything is installed from the lock file, into the checkout alone.
 $(READY): requirements.lock pyproject.toml
@@ -39,6 +39,9 @@ format: $(READY) ## put the code into form
 
 bench: $(READY) ## measure the worker against a bare loop on a real broker; JSON on stdout
 	@$(BIN)/python -m tests.bench.throughput $(ARGS)
+
+bench-detection: $(READY) ## measure what detection catches and costs; JSON on stdout
+	@$(BIN)/python -m tests.bench.detection $(ARGS)
 
 lock: ## resolve the dependencies anew
 	$(BIN)/python -m pip install --quiet uv

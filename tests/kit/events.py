@@ -2,7 +2,7 @@
 
 import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from baselines.event import ActionEvent
 
@@ -28,3 +28,23 @@ def raw_event(number: int, time_s: float = START_S, **fields: Any) -> bytes:
 def event(number: int, time_s: float = START_S, **fields: Any) -> ActionEvent:
     """The same, parsed."""
     return ActionEvent.parse(raw_event(number, time_s, **fields))
+
+
+_TEMPLATE: Final = {name: field.default for name, field in ActionEvent.model_fields.items()}
+_FIELDS: Final = frozenset(_TEMPLATE)
+
+
+def quick_event(time_s: float, fields: dict[str, Any]) -> ActionEvent:
+    """The event that `ActionEvent.parse` makes of these fields, without parsing: ten times as fast.
+
+    For millions of generated events. Nothing is validated; the caller gives fields that fit.
+    """
+    time = datetime.fromtimestamp(time_s, UTC)
+    values = _TEMPLATE | fields
+    values["time"], values["time_s"] = time, time.timestamp()
+    made = ActionEvent.__new__(ActionEvent)
+    object.__setattr__(made, "__dict__", values)
+    object.__setattr__(made, "__pydantic_fields_set__", _FIELDS)
+    object.__setattr__(made, "__pydantic_extra__", None)
+    object.__setattr__(made, "__pydantic_private__", None)
+    return made

@@ -1,0 +1,43 @@
+import pytest
+
+from tests.bench.figures.power import _smallest
+from tests.bench.figures.report import rewrite
+
+README = """# detectors
+
+<!-- figures:speed -->
+old
+<!-- /figures:speed -->
+
+<!-- figures:streams -->
+kept
+<!-- /figures:streams -->
+"""
+SPEED = {"us_per_event": {"detectors": 9.5, "bare_loop": 5.25}, "ratio": 1.81, "rounds": 7}
+
+
+def test_a_part_is_written_anew_with_its_date_and_command_and_others_are_kept() -> None:
+    text = rewrite(README, {"speed": SPEED}, "2026-11-21", "make bench-detection")
+    assert "old" not in text
+    assert "9.5 µs" in text
+    assert "2026-11-21 with `make bench-detection`" in text
+    assert text.endswith(README[README.index("<!-- figures:streams") :])
+    assert rewrite(text, {"speed": SPEED}, "2026-11-21", "make bench-detection") == text
+
+
+def test_a_part_that_was_left_out_keeps_its_old_figures() -> None:
+    assert rewrite(README, {"streams": {"left_out": "missing"}}, "today", "make") == README
+
+
+def test_a_part_without_a_place_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no place for the figures of power"):
+        rewrite(README, {"power": {"probability": 0.95, "kinds": [_ROW]}}, "today", "make")
+
+
+_ROW = {"kind": "k", "budget": 1, "change": "rate", "smallest": {"an hour": 2.0}}
+
+
+def test_power_begins_where_every_greater_change_is_caught_too() -> None:
+    shares = {1.5: {"a day": 0.96}, 2.0: {"a day": 0.5}, 3.0: {"a day": 0.95}, 5.0: {"a day": 1.0}}
+    assert _smallest(shares, "a day") == 3.0
+    assert _smallest({1.5: {"a day": 0.9}}, "a day") is None
