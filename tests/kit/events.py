@@ -31,7 +31,7 @@ def event(number: int, time_s: float = START_S, **fields: Any) -> ActionEvent:
 
 
 _TEMPLATE: Final = {name: field.default for name, field in ActionEvent.model_fields.items()}
-_FIELDS: Final = frozenset(_TEMPLATE)
+_FIELDS: Final = set(_TEMPLATE)
 
 
 def quick_event(time_s: float, fields: dict[str, Any]) -> ActionEvent:
