@@ -23,9 +23,11 @@ ALLOWED: Final = 1.5
 
 def jobs(quick: bool) -> list[Job]:
     """Two for each kind, the longest first; the agents of one share a shard."""
-    half = (AGENTS_QUICKLY if quick else AGENTS) // 2
+    halves = dict.fromkeys(KINDS, (AGENTS_QUICKLY if quick else AGENTS) // 2)
+    if quick:
+        halves[TEN_A_SECOND] = 1
     kinds = sorted(KINDS, key=lambda kind: kind != TEN_A_SECOND)
-    return [Job(measure, (kind, first, half)) for kind in kinds for first in (0, half)]
+    return [Job(measure, (kind, n * halves[kind], halves[kind])) for kind in kinds for n in (0, 1)]
 
 
 def figures(results: list[dict[str, Any]]) -> dict[str, Any]:

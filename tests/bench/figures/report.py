@@ -68,7 +68,7 @@ def _streams(found: Mapping[str, Any]) -> str:
     )
     others = [
         f"- `coding_agent` at budget {run['budget']:g}: {run['false_alarms_per_active_hour']:g} "
-        "false alarms an active hour."
+        "false alarms an active hour (at most 0.1)."
         for run in runs
         if run["stream"] == "coding_agent"
     ]
@@ -119,10 +119,10 @@ def _budget(found: Mapping[str, Any]) -> str:
             mean = f"{row['mean']:.2g}" if kept else f"**{row['mean']:.3g}**"
             cells += [mean, f"{row['worst_agent']:.2g}", f"{row['first_week']:.2g}"]
         rows.append((kind, *cells))
-    weeks = found["kinds"][0]["agent_weeks"]
+    weeks = min(row["agent_weeks"] for row in found["kinds"])
     return (
-        f"False alarms per agent and week, from week 2 on, over {weeks} agent-weeks a kind; bold "
-        f"where the mean is more than {found['allowed']:g} times the budget.\n\n"
+        f"False alarms per agent and week, from week 2 on, over {weeks} agent-weeks a kind or "
+        f"more; bold where the mean is more than {found['allowed']:g} times the budget.\n\n"
         + _table(("kind", *head), rows)
     )
 
@@ -140,10 +140,11 @@ def _power(found: Mapping[str, Any]) -> str:
                 *(f"{sign}{f:g}" if f is not None else _MISSED for f in smallest.values()),
             )
         )
+    trials = min(row["trials"] for row in found["kinds"])
     within = tuple(f"within {name}" for name in found["kinds"][0]["smallest"])
     return (
         "The smallest change from which on each is caught with "
-        f"{found['probability']:.0%} probability. A leak is of additional bytes an hour, as a "
+        f"{found['probability']:.0%} probability, by {trials} trials or more. A leak is of additional bytes an hour, as a "
         "multiple of what the agent sends in an hour.\n\n"
         + _table(("kind", "budget", "change", *within), rows)
     )
