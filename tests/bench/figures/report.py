@@ -144,8 +144,8 @@ def _power(found: Mapping[str, Any]) -> str:
     within = tuple(f"within {name}" for name in found["kinds"][0]["smallest"])
     return (
         "The smallest change from which on each is caught with "
-        f"{found['probability']:.0%} probability, by {trials} trials or more. A leak is of additional bytes an hour, as a "
-        "multiple of what the agent sends in an hour.\n\n"
+        f"{found['probability']:.0%} probability, by {trials} trials or more. A "
+        "leak is of additional bytes an hour, as a multiple of what the agent sends in one.\n\n"
         + _table(("kind", "budget", "change", *within), rows)
     )
 
