@@ -1,10 +1,12 @@
 """The figures as people read them: sections of `detectors/README.md`, between markers."""
 
 from collections.abc import Callable, Mapping
+from textwrap import fill
 from typing import Any, Final
 
 _MISSED: Final = "–"
 _BAR_CHARS: Final = 40
+_WIDTH: Final = 120
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 
 
@@ -120,42 +122,39 @@ def _budget(found: Mapping[str, Any]) -> str:
             cells += [mean, f"{row['worst_agent']:.2g}", f"{row['first_week']:.2g}"]
         rows.append((kind, *cells))
     weeks = min(row["agent_weeks"] for row in found["kinds"])
-    return (
+    intro = (
         f"False alarms per agent and week, from week 2 on, over {weeks} agent-weeks a kind or "
-        f"more; bold where the mean is more than {found['allowed']:g} times the budget.\n\n"
-        + _table(("kind", *head), rows)
+        f"more; bold where the mean is more than {found['allowed']:g} times the budget."
     )
+    return f"{fill(intro, _WIDTH)}\n\n{_table(('kind', *head), rows)}"
 
 
 def _power(found: Mapping[str, Any]) -> str:
-    rows = []
+    cells: dict[str, dict[str, str]] = {}
     for row in found["kinds"]:
-        smallest = row["smallest"]
+        column = f"{row['change']} at {row['budget']:g}"
         sign = "+" if row["change"] == "leak" else "×"
-        rows.append(
-            (
-                row["kind"],
-                f"{row['budget']:g}",
-                row["change"],
-                *(f"{sign}{f:g}" if f is not None else _MISSED for f in smallest.values()),
-            )
-        )
+        smallest = [_MISSED if f is None else f"{sign}{f:g}" for f in row["smallest"].values()]
+        cells.setdefault(row["kind"], {})[column] = " / ".join(smallest)
+    within = " / ".join(found["kinds"][0]["smallest"])
     trials = min(row["trials"] for row in found["kinds"])
-    within = tuple(f"within {name}" for name in found["kinds"][0]["smallest"])
-    return (
-        "The smallest change from which on each is caught with "
-        f"{found['probability']:.0%} probability, by {trials} trials or more. A "
-        "leak is of additional bytes an hour, as a multiple of what the agent sends in one.\n\n"
-        + _table(("kind", "budget", "change", *within), rows)
+    intro = (
+        f"The change from which on every greater one is caught within {within} with "
+        f"{100 * found['probability']:g} % probability, by {trials} trials or more. A leak is of "
+        "additional bytes an hour, as a multiple of what the agent sends in one."
     )
+    columns = tuple(next(iter(cells.values())))
+    rows = [(kind, *by_column.values()) for kind, by_column in cells.items()]
+    return f"{fill(intro, _WIDTH)}\n\n{_table(('kind', *columns), rows)}"
 
 
 def _speed(found: Mapping[str, Any]) -> str:
     cost = found["us_per_event"]
-    return (
-        f"One core judges and learns an event of the `role` stream in {cost['detectors']:g} µs; "
-        f"the bare loop, which only parses it, takes {cost['bare_loop']:g} µs "
-        f"(ratio {found['ratio']:g}, median of {found['rounds']} alternating rounds)."
+    return fill(
+        f"One core judges and learns an event of the `role` stream in {cost['detectors']:.3g} µs; "
+        f"the bare loop, which only parses it, takes {cost['bare_loop']:.3g} µs (of CPU time; "
+        f"ratio {found['ratio']:g}, medians of {found['rounds']} alternating rounds).",
+        _WIDTH,
     )
 
 

@@ -34,7 +34,7 @@ def test_a_part_without_a_place_is_an_error() -> None:
         rewrite(README, {"power": {"probability": 0.95, "kinds": [_ROW]}}, "today", "make")
 
 
-_ROW = {"kind": "k", "budget": 1, "change": "rate", "smallest": {"an hour": 2.0}, "trials": 48}
+_ROW = {"kind": "k", "budget": 1.0, "change": "rate", "smallest": {"an hour": 2.0}, "trials": 48}
 
 
 def test_power_begins_where_every_greater_change_is_caught_too() -> None:
