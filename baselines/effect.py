@@ -67,10 +67,11 @@ class EffectMap:
         if effect is None:
             if len(self._cache) >= _MAX_CACHED:
                 self._cache.clear()  # names are the producer's choice: bounded, whatever it does
-            effect = self._cache[key] = self._infer(*key)
+            effect = self._cache[key] = self.infer(*key)
         return effect
 
-    def _infer(self, action: str, tool: str | None) -> str:
+    def infer(self, action: str, tool: str | None) -> str:
+        """The effect of an action with a tool where the producer did not report one."""
         if tool is not None and tool in self._overrides:
             return self._overrides[tool]
         for name in (tool, action):

@@ -1,6 +1,5 @@
 """Limits: what a person said that some agents may do at most, and what they may do for a time."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal, NamedTuple
@@ -127,7 +126,7 @@ class Limits:
 
     def breaches(self, event: ActionEvent, effect: str) -> list[Breach]:
         """What the event does beyond the boundary, and beyond the permits in force at its time."""
-        beyond = sorted(self._beyond(event, effect))
+        beyond = self._beyond(event, effect)
         if not beyond or not self.permits:
             return [Breach(kind, term, "") for kind, term in beyond]
         time_s = event.time_s
@@ -143,20 +142,24 @@ class Limits:
             found.append(Breach(kind, term, nearest.told(time_s) if nearest else ""))
         return found
 
-    def _beyond(self, event: ActionEvent, effect: str) -> Iterator[tuple[Kind, str]]:
+    def _beyond(self, event: ActionEvent, effect: str) -> list[tuple[Kind, str]]:
         """What lies beyond the boundary itself."""
-        if self.tools is not None and event.tool and not matches(self.tools, event.tool):
-            yield "tool", event.tool
-        if self.targets is not None and event.target and not allows(self.targets, event.target):
-            yield "target", event.target
+        found: list[tuple[Kind, str]] = []
+        tool, target, data_class = event.tool, event.target, event.data_class
+        if self.tools is not None and tool and not matches(self.tools, tool):
+            found.append(("tool", tool))
+        if self.targets is not None and target and not allows(self.targets, target):
+            found.append(("target", target))
         classes = self.data_classes
-        if classes is not None and event.data_class and not matches(classes, event.data_class):
-            yield "data class", event.data_class
-        for verb in {event.action, effect}:
-            if verb in self.never:
-                yield "verb", verb
+        if classes is not None and data_class and not matches(classes, data_class):
+            found.append(("data class", data_class))
+        if event.action in self.never:
+            found.append(("verb", event.action))
+        if effect in self.never and effect != event.action:
+            found.append(("verb", effect))
         if self.hours is not None and not self.hours.hold(event.time_s):
-            yield "hour", self.hours.said
+            found.append(("hour", self.hours.said))
+        return found
 
     def _target_permitted(self, permits: list[Permit], target: str, time_s: float) -> bool:
         """Whether boundary and permits allow it together: of two addresses each may allow one."""

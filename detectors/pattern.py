@@ -28,6 +28,7 @@ _AUTHORITY: Final = re.compile(r"[\w.:*?!\[\]-]*")
 """What a host may be written with; anything else might end it early for some server."""
 
 
+@lru_cache(_MAX_REMEMBERED)
 def matches(patterns: Patterns, text: str) -> bool:
     """Whether a name fits one of the patterns."""
     return any(fnmatchcase(text, pattern) for pattern in patterns)
@@ -44,11 +45,19 @@ def allows(patterns: Patterns, target: str) -> bool:
     >>> allows(("*@corp.example",), "Ada@CORP.example")
     True
     """
-    return bool(patterns) and all(
-        any(_fits(pattern, reading) for pattern in _read_patterns(patterns)[number])
-        for part in parts(target)
-        for number, reading in enumerate(readings(part))
-    )
+    return bool(patterns) and all(_allows_part(_read_patterns(patterns), p) for p in parts(target))
+
+
+def _allows_part(patterns: Sequence[Sequence["Reading"]], target: str) -> bool:
+    """Whether each reading of one target fits one of the patterns, read alike."""
+    done: tuple[Reading, Sequence[Reading]] | None = None
+    for reading, alike in zip(readings(target), patterns, strict=True):
+        if done is not None and done[0] is reading and done[1] is alike:
+            continue  # nothing was coded in either
+        if not any(_fits(pattern, reading) for pattern in alike):
+            return False
+        done = (reading, alike)
+    return True
 
 
 def parts(target: str) -> Sequence[str]:
@@ -77,8 +86,9 @@ def readings(text: str) -> list[Reading]:
     r"""The text as it stands; with `\` as `/` and `%2e` as `.`; and decoded once more."""
     found = [_read(text)]
     for _ in range(_DECODINGS):
-        text = _CODED.sub(lambda code: chr(int(code[1], 16)), text).replace("\\", "/")
-        found.append(_read(text))
+        decoded = _CODED.sub(lambda code: chr(int(code[1], 16)), text).replace("\\", "/")
+        found.append(found[-1] if decoded == text else _read(decoded))
+        text = decoded
     return found
 
 
@@ -89,8 +99,11 @@ def literal(text: str) -> str:
 
 @lru_cache(256)
 def _read_patterns(patterns: Patterns) -> Sequence[Sequence[Reading]]:
-    """By the number of the reading: each pattern, read so."""
-    return tuple(zip(*map(readings, patterns), strict=True))
+    """By the number of the reading: each pattern, read so; one object where nothing differs."""
+    columns: list[Sequence[Reading]] = []
+    for column in zip(*map(readings, patterns), strict=True):
+        columns.append(columns[-1] if columns and columns[-1] == column else column)
+    return columns
 
 
 def _read(text: str) -> Reading:

@@ -41,6 +41,7 @@ MODULES: Final = {
     "agents": "agents",
     "alerts": "alerts",
     "audit": "audit",
+    "boundaries": "boundaries",
     "config": "config",
     "demo": "demo",
     "explain": "alerts",

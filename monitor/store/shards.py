@@ -7,7 +7,7 @@ checks the epoch, so that one who lost the shard without noticing can save nothi
 import hashlib
 import json
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import ormsgpack
@@ -162,6 +162,24 @@ def load_profiles(
             except ProfileError as error:
                 _set_aside(state, mine, agent_id, body, str(error), now_s)
     return found
+
+
+def read_profiles(
+    state: Connection, rules: Rules, *, agent_id: str | None = None, role: str | None = None
+) -> Iterator[Profile]:
+    """Stored profiles as of the last checkpoint, by agent; one that is damaged is passed over."""
+    query = select(profiles.c.agent_id, profiles.c.checksum, profiles.c.body).order_by(
+        profiles.c.agent_id, profiles.c.source, profiles.c.partition
+    )
+    if agent_id is not None:
+        query = query.where(profiles.c.agent_id == agent_id)
+    if role is not None:
+        query = query.where(profiles.c.role == role)
+    for row in state.execute(query):
+        try:
+            yield _profile(row.agent_id, row.checksum, row.body, rules)
+        except ProfileError as error:
+            log.warning("profile of agent %r is damaged (%s): passed over", row.agent_id, error)
 
 
 def _profile(agent_id: str, checksum: bytes, body: bytes, rules: Rules) -> Profile:

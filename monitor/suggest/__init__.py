@@ -1,0 +1,1 @@
+"""Drafts of boundaries: from what an agent has done to what it may be declared to do."""
