@@ -138,6 +138,7 @@ def test_what_detection_has_in_quarantine_is_left_out(
                   target="ceo@corp.example.evil", trace_id=f"h{n}")
         for n in range(3)
     ]  # fmt: skip
+    lines += [raw_event(85_000 + n, START_S + (21 + n) * DAY_S) for n in range(2)]
     log = tmp_path / "events.jsonl"
     log.write_bytes(b"\n".join(lines))
     declared = tmp_path / "c.toml"
