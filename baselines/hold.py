@@ -6,6 +6,6 @@ from typing import Literal, NamedTuple
 class Hold(NamedTuple):
     """Something that was alarmed on, and so is not learned now."""
 
-    what: Literal["tool", "target", "streak", "window"]
+    what: Literal["tool", "target", "streak", "window", "hour"]
     window: int = 0
     metric: int = 0

@@ -8,7 +8,9 @@ from zlib import crc32
 from baselines.effect import EffectMap
 from baselines.event import ActionEvent
 from baselines.hold import Hold
+from baselines.last_act import LastAct
 from baselines.repeats import Call, Repeats
+from baselines.rhythm import Rhythm, Span
 from baselines.summary import Learned, Summary
 from baselines.tail import Tail
 from baselines.vocabulary import Vocabulary
@@ -72,12 +74,15 @@ class Observation:
         How many identical calls in a row this one makes, within the run.
     scores
         By family: how odd the detectors found the event, in nats; noted when they judge it.
+    excused
+        Outages of the whole shard since the agent's last event: not its silence.
     """
 
     __slots__ = (
         "_effects",
         "call",
         "event",
+        "excused",
         "over_limit",
         "profile",
         "run",
@@ -97,6 +102,7 @@ class Observation:
         self._effects = effects
         self.over_limit = over_limit
         self.scores: dict[str, float] = {}
+        self.excused: tuple[Span, ...] = ()
         self.run = event.trace_id or f"hour:{int(self.time_s // _HOUR_S) * _HOUR_S}"
         # An event without a tool is an action by itself, such as `login`.
         self.tool = tool = event.tool or event.action
@@ -119,16 +125,28 @@ class Profile:
         Whose profile it is.
     rules
         What it is learned by; not part of what is stored.
+
+    Attributes
+    ----------
+    due_s
+        When it is looked whether the agent is missed, in seconds since the epoch; None: not
+        waited for.
+    lag_s
+        How far its events are behind those of other agents of the shard.
     """
 
     __slots__ = (
         "agent_id",
         "agent_version",
+        "due_s",
         "events",
         "first_seen_s",
+        "lag_s",
+        "last_act",
         "last_seen_s",
         "recent",
         "repeats",
+        "rhythm",
         "role",
         "rules",
         "tails",
@@ -149,6 +167,10 @@ class Profile:
         self.tools = Vocabulary()
         self.targets: dict[str, Vocabulary] = {}
         self.repeats = Repeats()
+        self.rhythm = Rhythm()
+        self.last_act: LastAct | None = None
+        self.due_s: float | None = None
+        self.lag_s = 0.0
         self.recent: dict[int, int] = {}
         self.tails = {family: Tail() for family in FAMILIES}
 
@@ -180,6 +202,8 @@ class Profile:
     def learn(self, seen: Observation, holds: Collection[Hold] = ()) -> None:
         """Learn the observed event, apart from what was alarmed on: that waits in quarantine."""
         event, time_s = seen.event, seen.time_s
+        if "silence" in seen.scores:  # the pause before it is the longest of its hour, so far
+            self._keep_rhythm(seen, seen.scores["silence"], holds)
         if not self.events:
             self.first_seen_s = self.last_seen_s = time_s
         elif time_s > self.last_seen_s:
@@ -200,6 +224,29 @@ class Profile:
                 self._hold(targets, target, seen)
         patience_s = self.rules.promote_after_s
         self.repeats.take(seen.run, seen.call, seen.streak, "streak" in held, time_s, patience_s)
+
+    def _keep_rhythm(self, seen: Observation, pause: float, holds: Collection[Hold]) -> None:
+        """Open the hour of an event that begins one, and keep the longest pause in it."""
+        rhythm, time_s = self.rhythm, seen.time_s
+        if time_s >= rhythm.end_s:
+            rules, hours = self.rules, rhythm.hours_per_week
+            if self.events:
+                alpha = rules.alpha("silence", hours)
+                self.tails["silence"].take(rhythm.pause, alpha, time_s)
+            if "rhythm" in seen.scores:
+                alpha = rules.alpha("rhythm", hours)
+                self.tails["rhythm"].take(seen.scores["rhythm"], alpha, time_s)
+            rhythm.enter(
+                time_s,
+                pause,
+                excused=seen.excused,
+                alarmed=any(hold.what == "hour" for hold in holds),
+                promote_runs=rules.promote_runs,
+                promote_after_s=rules.promote_after_s,
+            )
+        else:
+            rhythm.longest_s = time_s - self.last_seen_s
+            rhythm.pause = max(rhythm.pause, pause)
 
     def _hold(self, terms: Vocabulary, term: str, seen: Observation) -> None:
         rules = self.rules
@@ -226,6 +273,7 @@ class Profile:
 
     def dump(self) -> list[Any]:
         """Plain data (numbers, strings, lists); `load` makes the same profile of it."""
+        act = self.last_act
         parts = {
             "agent_id": self.agent_id,
             "role": self.role,
@@ -236,6 +284,8 @@ class Profile:
             "tools": self.tools.dump(),
             "targets": [[tool, targets.dump()] for tool, targets in self.targets.items()],
             "repeats": self.repeats.dump(),
+            "rhythm": self.rhythm.dump(),
+            "waited_for": [self.due_s, self.lag_s, act and list(act)],
             "recent": list(self.recent.items()),
             "tails": {family: tail.dump() for family, tail in self.tails.items()},
         }
@@ -268,6 +318,9 @@ class Profile:
             profile.tools = Vocabulary.load(parts["tools"])
             profile.targets = {tool: Vocabulary.load(terms) for tool, terms in parts["targets"]}
             profile.repeats = Repeats.load(parts["repeats"])
+            profile.rhythm = Rhythm.load(parts["rhythm"])
+            profile.due_s, profile.lag_s, act = parts["waited_for"]
+            profile.last_act = LastAct(*act) if act else None
             profile.recent = dict(parts["recent"])
             profile.tails = {family: Tail.load(parts["tails"][family]) for family in FAMILIES}
         except (TypeError, ValueError, KeyError, IndexError, AttributeError) as error:

@@ -20,7 +20,7 @@ _EPISODES: Final = {
     "volume_spike": "hours",
     "failure_spike": "hours",
     "rhythm": "hours",
-    "silence": "pauses",
+    "silence": "hours",
 }
 """By detector: what its p-value is a share of; any other is asked once a run."""
 
@@ -29,6 +29,7 @@ _WAITS: Final = {
     "target": "the target {target}",
     "window": "how much there was of it ({unit})",
     "streak": "so long a row of identical calls",
+    "hour": "that it acts at this hour",
 }
 """By what a hold is about: the thing that is not learned."""
 
@@ -71,6 +72,25 @@ def span(window_s: int) -> str:
     ('minute', 'hour')
     """
     return {60: "minute", 3600: "hour"}.get(window_s, f"{window_s} s")
+
+
+def lasting(seconds: float) -> str:
+    """A time in words, to two units.
+
+    Examples
+    --------
+    >>> lasting(42), lasting(450), lasting(4 * 3600 + 100), lasting(200_000)
+    ('42 s', '8 min', '4 h 2 min', '2 d 8 h')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 120:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min"
+    return f"{hours // 24} d {hours % 24} h"
 
 
 def name(text: str | None) -> str:

@@ -6,6 +6,7 @@ from typing import Final, Protocol
 
 from baselines.effect import EffectMap
 from baselines.event import ActionEvent
+from baselines.last_act import LastAct
 from baselines.profile import Observation, Profile, Rules
 from detectors.boundary import Boundary
 from detectors.budget import Budget
@@ -15,6 +16,8 @@ from detectors.loop import Loop
 from detectors.new_agent import NewAgent
 from detectors.novelty import NewTarget, NewTool
 from detectors.pattern import Patterns
+from detectors.rhythm import OffHours
+from detectors.silence import Silence
 from detectors.spike import Spikes
 
 _MAX_REMEMBERED: Final = 10_000
@@ -58,7 +61,13 @@ class Policy:
         promote_after_s: float = 86_400.0,
     ) -> "Policy":
         """The policy that follows from a budget and from what people declared."""
-        detectors: tuple[Detector, ...] = (Spikes(), NewTool(budget), NewTarget(budget), Loop())
+        detectors: tuple[Detector, ...] = (
+            Spikes(),
+            NewTool(budget),
+            NewTarget(budget),
+            Loop(),
+            OffHours(),
+        )
         if limits:
             detectors = (*detectors, Boundary(limits))
         if declared:
@@ -100,6 +109,8 @@ class Shard:
         By agent; `admit` those that are stored before their agent's next event.
     dirty
         Agents whose profile changed since the last checkpoint.
+    silence
+        Waits for the agents; saved with the shard's offset.
     """
 
     source: str
@@ -108,6 +119,7 @@ class Shard:
     profiles: dict[str, Profile] = field(default_factory=dict)
     dirty: set[str] = field(default_factory=set)
     tally: Tally = field(default_factory=Tally)
+    silence: Silence = field(default_factory=Silence)
     _raised: dict[str, None] = field(default_factory=dict)
     _judges: tuple[Callable[[Observation], Sequence[Finding]], ...] = ()
 
@@ -158,30 +170,57 @@ class Shard:
         if event.time_s < profile.windows[0].start_s:
             self.tally.late += 1
         seen = profile.observe(event, self.policy.effects)
+        rhythm, time_s = profile.rhythm, seen.time_s
+        enters = time_s >= rhythm.end_s
+        if enters or time_s - profile.last_seen_s > rhythm.longest_s:
+            self.silence.note(seen)
         findings: list[Finding] = []
         for judge in self._judges:
             if found := judge(seen):
                 findings += found
-        if not findings:
+        anomalies: Sequence[Anomaly] = ()
+        if findings:
+            profile.learn(seen, [finding.hold for finding in findings if finding.hold])
+            anomalies = self._anomalies(event, seen.effect, findings, offset)
+        else:
             profile.learn(seen)
-            return ()
-        profile.learn(seen, [finding.hold for finding in findings if finding.hold])
-        return self._anomalies(seen, findings, offset)
+        if time_s >= profile.last_seen_s:
+            profile.last_act = LastAct.of(event, offset)
+        if time_s >= self.silence.pulse.next_s:
+            anomalies = [*anomalies, *self._missed(time_s)]
+        if enters:
+            self.silence.wait_for(profile)
+        return anomalies
+
+    def _missed(self, time_s: float) -> list[Anomaly]:
+        """Move the watermark; the anomalies of the agents that are silent beyond their time."""
+        found: list[Anomaly] = []
+        silence = self.silence
+        silence.pulse.tick(time_s)
+        for agent_id in silence.due.take(time_s):
+            profile = self.profiles.get(agent_id)
+            if profile is None:  # its row was damaged, and it starts anew
+                continue
+            self.dirty.add(agent_id)
+            finding = silence.look(profile)
+            if finding is not None and (act := profile.last_act) is not None:
+                event = act.event(agent_id, profile.role, profile.agent_version)
+                effect = self.policy.effects.of(event)
+                found += self._anomalies(event, effect, [finding], act.offset)
+        return found
 
     def _anomalies(
-        self, seen: Observation, findings: Sequence[Finding], offset: int
+        self, event: ActionEvent, effect: str, findings: Sequence[Finding], offset: int
     ) -> Sequence[Anomaly]:
         """The anomalies that are new; one that was raised lately is the same story going on."""
         place = (self.source, self.partition, offset)
         fresh = []
         for finding in findings:
-            key = anomaly_id(
-                seen.event.agent_id, finding.detector, finding.subject, finding.episode
-            )
+            key = anomaly_id(event.agent_id, finding.detector, finding.subject, finding.episode)
             if key in self._raised:
                 continue
             if len(self._raised) >= _MAX_REMEMBERED:
                 del self._raised[next(iter(self._raised))]
             self._raised[key] = None
-            fresh.append(Anomaly.of(finding, seen.event, seen.effect, place))
+            fresh.append(Anomaly.of(finding, event, effect, place))
         return fresh

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from detectors.shard import Policy, Shard
+from detectors.silence import Silence
 from monitor.sources import Place
 from monitor.store import Store, shards
 from monitor.store.shards import Claim
@@ -50,8 +51,12 @@ class Owned:
             claim = shards.claim(ledger, source, partition, owner=owner, now_s=now_s)
         with store.state() as state:
             place = shards.adopt(state, claim, now_s)
+            shared, due = shards.load_shared(state, claim)
         saved = place.next_offset if place else NOT_SAVED
-        return cls(claim, Shard(source, partition, policy), saved, saved), place
+        shard = Shard(source, partition, policy)
+        if shared is not None:
+            shard.silence = Silence.load(shared["silence"], due)
+        return cls(claim, shard, saved, saved), place
 
     def admit(self, store: Store, agent_ids: set[str]) -> None:
         """Bring the stored profiles of these agents into memory."""
@@ -70,7 +75,9 @@ class Owned:
         profiles = self.shard.profiles
         changed = [profiles[agent_id] for agent_id in self.shard.dirty]
         with store.state() as state:
-            shards.save(state, self.claim, Place(self.next_offset, notes), changed, time.time())
+            place = Place(self.next_offset, notes)
+            shared = {"silence": self.shard.silence.dump()}
+            shards.save(state, self.claim, place, changed, time.time(), shared)
         self.saved_offset = self.next_offset
         self.shard.dirty.clear()
         self.shard.forget_beyond(max_resident_agents)

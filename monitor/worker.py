@@ -188,8 +188,10 @@ class Worker:
         events, refused = decode(self.source.name, partition, records)
         if refused:
             self._reject(refused)
-        missing = {event.agent_id for event, _, _, _ in events} - owned.shard.profiles.keys()
-        if missing:
+        needed = {event.agent_id for event, _, _, _ in events}
+        latest_s = max((event.time_s for event, _, _, _ in events), default=0.0)
+        needed.update(owned.shard.silence.due.by(latest_s))
+        if missing := needed - owned.shard.profiles.keys():
             self._durably(lambda: owned.admit(self.store, missing))
         feed, watches = owned.shard.feed, self.watchtower.watches
         found: list[Anomaly] = []

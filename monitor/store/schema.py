@@ -221,6 +221,7 @@ profiles = Table(
     Column("events", BigInteger, nullable=False),
     Column("calibrated_since", Float, comment="of its runs; null while they are learned"),
     Column("learned", Text, nullable=False, comment="family: [episodes, calibrated since]"),
+    Column("due", Float, comment="event time at which the agent is missed; null: not waited for"),
     Column("checksum", LargeBinary, nullable=False),
     Column("body", LargeBinary, nullable=False, comment="msgpack of Profile.dump()"),
 )

@@ -9,6 +9,7 @@ import json
 import logging
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import ormsgpack
 from sqlalchemy import ColumnElement, Connection, Select, delete, select, update
@@ -81,7 +82,7 @@ def adopt(state: Connection, mine: Claim, now_s: float) -> Place | None:
                     "epoch": mine.epoch,
                     "next_offset": -1,
                     "saved_at": now_s,
-                    "doc": "{}",
+                    "doc": '{"source": {}, "shard": null}',
                 }
             ],
         )
@@ -89,7 +90,7 @@ def adopt(state: Connection, mine: Claim, now_s: float) -> Place | None:
     if row.epoch > mine.epoch:
         raise ShardLostError
     state.execute(update(shards).where(*_is(mine)).values(epoch=mine.epoch))
-    return Place(row.next_offset, json.loads(row.doc)) if row.next_offset >= 0 else None
+    return Place(row.next_offset, json.loads(row.doc)["source"]) if row.next_offset >= 0 else None
 
 
 def check(ledger: Connection, mine: Claim) -> None:
@@ -110,9 +111,27 @@ def check(ledger: Connection, mine: Claim) -> None:
 
 
 def save(
-    state: Connection, mine: Claim, place: Place, changed: Iterable[Profile], now_s: float
+    state: Connection,
+    mine: Claim,
+    place: Place,
+    changed: Iterable[Profile],
+    now_s: float,
+    shared: Any = None,
 ) -> None:
     """Checkpoint: the changed profiles and the offset to go on from, in one transaction.
+
+    Parameters
+    ----------
+    state, mine
+        The transaction, and whose it is.
+    place
+        Where to go on.
+    changed
+        Profiles to store.
+    now_s
+        The clock, in seconds since the epoch.
+    shared
+        What the agents of the shard share, as plain JSON.
 
     Raises
     ------
@@ -130,16 +149,31 @@ def save(
                 "source": mine.source,
                 "partition": mine.partition,
                 **inventory.columns(profile.summary()),
+                "due": profile.due_s,
                 "checksum": _checksum(body),
                 "body": body,
             }
         )
     upsert(state, profiles, rows)
+    doc = json.dumps({"source": dict(place.notes), "shard": shared})
     state.execute(
         update(shards)
         .where(*_is(mine))
-        .values(next_offset=place.next_offset, saved_at=now_s, doc=json.dumps(dict(place.notes)))
+        .values(next_offset=place.next_offset, saved_at=now_s, doc=doc)
     )
+
+
+def load_shared(state: Connection, mine: Claim) -> tuple[Any, list[tuple[float, str]]]:
+    """What the agents of a shard share, None before a checkpoint; and when each of them is due."""
+    doc = state.execute(select(shards.c.doc).where(*_is(mine))).scalar_one()
+    rows = state.execute(
+        select(profiles.c.due, profiles.c.agent_id).where(
+            profiles.c.source == mine.source,
+            profiles.c.partition == mine.partition,
+            profiles.c.due.is_not(None),
+        )
+    )
+    return json.loads(doc)["shard"], [(due_s, agent_id) for due_s, agent_id in rows]
 
 
 def load_profiles(

@@ -41,6 +41,12 @@ def upgrade() -> None:
         sa.Column(
             "learned", sa.Text(), nullable=False, comment="family: [episodes, calibrated since]"
         ),
+        sa.Column(
+            "due",
+            sa.Float(),
+            nullable=True,
+            comment="event time at which the agent is missed; null: not waited for",
+        ),
         sa.Column("checksum", sa.LargeBinary(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False, comment="msgpack of Profile.dump()"),
         sa.PrimaryKeyConstraint("source", "partition", "agent_id"),
