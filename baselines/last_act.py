@@ -1,52 +1,49 @@
 """The last act of an agent: what is left of its last event, for when it is missed."""
 
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from operator import itemgetter
+from typing import Any, Final
 
-from baselines.event import ActionEvent, DataClass, Effect
+from baselines.event import ActionEvent
+
+LastAct = tuple[int, float, tuple[Any, ...]]
+"""Offset in the partition, time in seconds since the epoch, and the values of `KEPT`.
+
+A plain tuple: one is made for each event.
+"""
+
+KEPT: Final = ("event_id", "action", "tool", "target", "effect", "trace_id", "data_class")
+"""The fields of an event that are kept; all of them are bounded."""
+_values: Final = itemgetter(*KEPT)
 
 
-class LastAct(NamedTuple):
-    """What of an event says what the agent did last, and where that stands in the log.
+def keep(event: ActionEvent, offset: int) -> LastAct:
+    """What is kept of an event."""
+    return offset, event.time_s, _values(event.__dict__)
 
-    Attributes
-    ----------
-    time_s
-        When, in seconds since the epoch.
-    offset
-        Its place in the partition.
-    """
 
-    time_s: float
-    offset: int
-    event_id: str
-    action: str
-    tool: str | None
-    target: str | None
-    effect: Effect | None
-    trace_id: str | None
-    data_class: DataClass | None
+def dump(act: LastAct | None) -> list[Any] | None:
+    """Plain data; `load` makes the same of it."""
+    return act and [*act[:2], list(act[2])]
 
-    @classmethod
-    def of(cls, event: ActionEvent, offset: int) -> "LastAct":
-        """What is kept of an event; bounded, as its fields are."""
-        return cls(
-            event.time_s,
-            offset,
-            event.event_id,
-            event.action,
-            event.tool,
-            event.target,
-            event.effect,
-            event.trace_id,
-            event.data_class,
-        )
 
-    def event(self, agent_id: str, role: str | None, agent_version: str | None) -> ActionEvent:
-        """The event, as far as it was kept."""
-        kept: dict[str, Any] = self._asdict()
-        del kept["offset"]
-        kept["time"] = datetime.fromtimestamp(kept.pop("time_s"), UTC)
-        return ActionEvent.model_construct(
-            agent_id=agent_id, role=role, agent_version=agent_version, **kept
-        )
+def load(data: list[Any] | None) -> LastAct | None:
+    """Undo `dump`."""
+    if data is None:
+        return None
+    offset, time_s, values = data
+    if len(values) != len(KEPT):
+        raise ValueError(f"an act has {len(KEPT)} fields")
+    return offset, time_s, tuple(values)
+
+
+def recall(act: LastAct, agent_id: str, role: str | None, agent_version: str | None) -> ActionEvent:
+    """The event, as far as it was kept."""
+    _, time_s, values = act
+    return ActionEvent.model_construct(
+        agent_id=agent_id,
+        role=role,
+        agent_version=agent_version,
+        time=datetime.fromtimestamp(time_s, UTC),
+        **dict(zip(KEPT, values, strict=True)),
+    )

@@ -9,6 +9,8 @@ from baselines.effect import EffectMap
 from baselines.event import ActionEvent
 from baselines.hold import Hold
 from baselines.last_act import LastAct
+from baselines.last_act import dump as dump_act
+from baselines.last_act import load as load_act
 from baselines.repeats import Call, Repeats
 from baselines.rhythm import Rhythm, Span
 from baselines.summary import Learned, Summary
@@ -273,7 +275,6 @@ class Profile:
 
     def dump(self) -> list[Any]:
         """Plain data (numbers, strings, lists); `load` makes the same profile of it."""
-        act = self.last_act
         parts = {
             "agent_id": self.agent_id,
             "role": self.role,
@@ -285,7 +286,7 @@ class Profile:
             "targets": [[tool, targets.dump()] for tool, targets in self.targets.items()],
             "repeats": self.repeats.dump(),
             "rhythm": self.rhythm.dump(),
-            "waited_for": [self.due_s, self.lag_s, act and list(act)],
+            "waited_for": [self.due_s, self.lag_s, dump_act(self.last_act)],
             "recent": list(self.recent.items()),
             "tails": {family: tail.dump() for family, tail in self.tails.items()},
         }
@@ -320,7 +321,7 @@ class Profile:
             profile.repeats = Repeats.load(parts["repeats"])
             profile.rhythm = Rhythm.load(parts["rhythm"])
             profile.due_s, profile.lag_s, act = parts["waited_for"]
-            profile.last_act = LastAct(*act) if act else None
+            profile.last_act = load_act(act)
             profile.recent = dict(parts["recent"])
             profile.tails = {family: Tail.load(parts["tails"][family]) for family in FAMILIES}
         except (TypeError, ValueError, KeyError, IndexError, AttributeError) as error:

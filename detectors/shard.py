@@ -6,7 +6,7 @@ from typing import Final, Protocol
 
 from baselines.effect import EffectMap
 from baselines.event import ActionEvent
-from baselines.last_act import LastAct
+from baselines.last_act import keep, recall
 from baselines.profile import Observation, Profile, Rules
 from detectors.boundary import Boundary
 from detectors.budget import Budget
@@ -185,7 +185,7 @@ class Shard:
         else:
             profile.learn(seen)
         if time_s >= profile.last_seen_s:
-            profile.last_act = LastAct.of(event, offset)
+            profile.last_act = keep(event, offset)
         if time_s >= self.silence.pulse.next_s:
             anomalies = [*anomalies, *self._missed(time_s)]
         if enters:
@@ -204,9 +204,9 @@ class Shard:
             self.dirty.add(agent_id)
             finding = silence.look(profile)
             if finding is not None and (act := profile.last_act) is not None:
-                event = act.event(agent_id, profile.role, profile.agent_version)
+                event = recall(act, agent_id, profile.role, profile.agent_version)
                 effect = self.policy.effects.of(event)
-                found += self._anomalies(event, effect, [finding], act.offset)
+                found += self._anomalies(event, effect, [finding], act[0])
         return found
 
     def _anomalies(

@@ -8,7 +8,7 @@ from baselines.event import MAX_AHEAD_S
 from baselines.profile import Observation, Profile
 from baselines.rhythm import DAY_S
 from detectors.due import DueTimes
-from detectors.explain import lasting, name
+from detectors.explain import lasting
 from detectors.finding import Finding, Severity
 from detectors.pulse import Pulse
 
@@ -88,8 +88,7 @@ class Silence:
         usual_s = self._reaches(profile, tail.limit(_ORDINARY)) - last_s
         allowed_s, silent_s = due_s - last_s, watermark_s - last_s
         odd = rhythm.silence(last_s, watermark_s, self.pulse.outages_since(last_s))
-        last, act = datetime.fromtimestamp(last_s, UTC), profile.last_act
-        what = f"{name(act.tool or act.action)}" if act else "nothing that was kept"
+        last = datetime.fromtimestamp(last_s, UTC)
         return Finding(
             detector=self.name,
             subject="silent",
@@ -105,10 +104,7 @@ class Silence:
                 f"has not acted for {lasting(silent_s)}, since {last:%A %H:%M} UTC, while other "
                 f"agents went on; up to {lasting(allowed_s)} would have been ordinary"
             ),
-            evidence=(
-                f"the last thing it did was {what}",
-                f"in nine hours of ten such a pause was over within {lasting(usual_s)}",
-            ),
+            evidence=(f"in nine hours of ten such a pause was over within {lasting(usual_s)}",),
             history=(*rhythm.usual(watermark_s)[:-1], 0.0),
         )
 
