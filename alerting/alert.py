@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict
 from detectors.finding import Anomaly, SeverityField
 
 AlertState = Literal["open", "acknowledged", "resolved", "expected"]
+Charge = Literal["free", "charged", "capped"]
+"""Against the fleet's cap: not charged to it; charged, and sent; beyond it, and not sent."""
 OPEN_STATES: frozenset[AlertState] = frozenset(("open", "acknowledged"))
 
 
@@ -35,6 +37,7 @@ class Alert(BaseModel):
     worst: Anomaly
     calibrated: bool
     """Whether at least one anomaly is more than an uncalibrated finding."""
+    charge: Charge = "free"
 
 
 def alert_id(first_anomaly_id: str) -> str:

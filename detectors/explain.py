@@ -25,11 +25,13 @@ _EPISODES: Final = {
 """By detector: what its p-value is a share of; any other is asked once a run."""
 
 _WAITS: Final = {
-    "tool": "the tool {tool}",
-    "target": "the target {target}",
+    "run": "the steps of its run, {done} among them",
     "window": "how much there was of it ({unit})",
     "streak": "so long a row of identical calls",
     "hour": "that it acts at this hour",
+    "drift": "what lies beyond its approved profile",
+    "grant": "for how long it holds such a grant",
+    "grants": "so many scopes at once",
 }
 """By what a hold is about: the thing that is not learned."""
 
@@ -139,6 +141,6 @@ def not_learned(anomaly: Anomaly) -> str | None:
     if anomaly.held is None:
         return None
     what = _WAITS.get(anomaly.held, f"its {anomaly.held}")
-    return what.format(
-        tool=name(anomaly.tool or anomaly.action), target=name(anomaly.target), unit=anomaly.unit
-    )
+    tool = name(anomaly.tool or anomaly.action)
+    done = f"{tool} on {name(anomaly.target)}" if anomaly.target else tool
+    return what.format(done=done, unit=anomaly.unit)

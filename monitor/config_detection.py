@@ -11,6 +11,8 @@ class BudgetConfig(Section):
     """How many false alarms people can bear; thresholds follow."""
 
     alerts_per_agent_per_week: Annotated[float, Field(gt=0, le=10_000)] = 1.0
+    alerts_per_week: Annotated[float, Field(ge=0)] | None = None
+    """The fleet's cap: alerts of learned findings beyond it are kept, not sent; none by default."""
 
 
 class LearningConfig(Section):

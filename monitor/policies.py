@@ -82,4 +82,6 @@ def response(config: Config, receivers: tuple[str, ...], points: tuple[str, ...]
         for rule in trip.rules
     ]
     guards = Guards(trip.max_automatic_per_hour, trip.protected_agents, trip.max_event_age_s)
-    return Response(rules, guards, receivers, points, config.alerts.quiet_s)
+    return Response(
+        rules, guards, receivers, points, config.alerts.quiet_s, config.budget.alerts_per_week
+    )

@@ -44,7 +44,7 @@ MODULES: Final = {
     "boundaries": "boundaries",
     "config": "config",
     "demo": "demo",
-    "explain": "alerts",
+    "explain": "explain",
     "grants": "grants",
     "kill": "kill",
     "replay": "replay",

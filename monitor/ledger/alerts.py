@@ -4,9 +4,9 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, func, select
 
-from alerting.alert import OPEN_STATES, Alert
+from alerting.alert import OPEN_STATES, Alert, Charge
 from alerting.message import Message, MessageKind
 from alerting.policy import (
     resolve,
@@ -29,7 +29,12 @@ def tell(
     receivers: Sequence[str],
     now: datetime,
 ) -> None:
-    """Tell the receivers of an alert; the same news at the same severity is told once."""
+    """Tell the receivers of an alert; the same news at the same severity is told once.
+
+    Of an alert that the fleet's cap keeps back nothing is told, its end neither.
+    """
+    if alert.charge == "capped":
+        return
     message = Message(
         kind=kind,
         agent_id=alert.agent_id,
@@ -91,6 +96,15 @@ def newest(
     if agent_id is not None:
         query = query.where(alerts.c.agent_id == agent_id)
     return [Alert.model_validate_json(doc) for doc in connection.execute(query).scalars()]
+
+
+def charged_since(connection: Connection, since_s: float, charge: Charge = "charged") -> int:
+    """How many alerts of this charge were opened since then.
+
+    For a decision lock the audit's head first: then no other process can open one meanwhile.
+    """
+    query = select(func.count()).where(alerts.c.charge == charge, alerts.c.opened_at > since_s)
+    return connection.execute(query).scalar_one()
 
 
 def anomalies_of(connection: Connection, alert_id: str, limit: int = 50) -> list[Anomaly]:
@@ -182,6 +196,7 @@ def store(connection: Connection, changed: Sequence[Alert]) -> None:
             "severity": int(alert.severity),
             "opened_at": alert.opened_at.timestamp(),
             "last_anomaly_at": alert.last_anomaly_at.timestamp(),
+            "charge": alert.charge,
             "doc": alert.model_dump_json(),
         }
         for alert in sorted(changed, key=lambda alert: alert.state in OPEN_STATES)

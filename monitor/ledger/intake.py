@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Final
 
 from sqlalchemy import Connection, insert, select
 
 from alerting.alert import Alert
+from alerting.cap import WEEK_S, capped
 from alerting.message import Message, MessageKind
 from alerting.policy import Decision, Folded, Guards, Rule, decide_trip, fold
 from detectors.finding import Anomaly
@@ -32,6 +34,8 @@ class Response:
         Names of the enforcement points that a trip drives.
     quiet_s
         After so long without an anomaly an alert is over.
+    alerts_per_week
+        The fleet's cap on alerts of learned findings; None: there is none.
     """
 
     rules: Sequence[Rule]
@@ -39,6 +43,7 @@ class Response:
     receivers: Sequence[str]
     points: Sequence[str]
     quiet_s: float
+    alerts_per_week: float | None = None
 
 
 def record(
@@ -65,11 +70,18 @@ def record(
     changed: dict[str, Alert] = {}
     rows: list[dict[str, object]] = []
     responses: list[tuple[Folded, Anomaly]] = []
+    charged: set[str] = set()
+    charged_before = cache(lambda: alerts.charged_since(connection, now_s - WEEK_S))
     for anomaly in new:
         if anomaly.shadow:  # what would have alarmed is kept, and that is all
             rows.append(_row(anomaly, shadows.NO_ALERT, now_s))
             continue
         folded = fold(current.get(anomaly.agent_id), anomaly, now, response.quiet_s)
+        folded = capped(
+            folded, anomaly, response.alerts_per_week, lambda: charged_before() + len(charged)
+        )
+        if folded.news == "opened" and folded.alert.charge == "charged":
+            charged.add(folded.alert.alert_id)
         current[anomaly.agent_id] = folded.alert
         for alert in (folded.closed, folded.alert):
             if alert is not None:

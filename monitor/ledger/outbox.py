@@ -15,7 +15,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, delete, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, delete, select, update
 
 from alerting.message import Message
 from monitor.store.schema import outbox
@@ -166,6 +166,24 @@ def take_due(
         )
     )
     return [Delivery(*row[1:]) for row in sorted(taken, key=lambda row: row.seq)]
+
+
+def about_agent(connection: Connection, agent_id: str, limit: int = 500) -> Sequence[RowMapping]:
+    """The newest deliveries about an agent, oldest first: document, receiver, what became of it."""
+    query = (
+        select(
+            outbox.c.doc,
+            outbox.c.receiver,
+            outbox.c.state,
+            outbox.c.created_at,
+            outbox.c.settled_at,
+            outbox.c.last_error,
+        )
+        .where(outbox.c.stream == _digest(agent_id))
+        .order_by(outbox.c.seq.desc())
+        .limit(limit)
+    )
+    return connection.execute(query).mappings().all()[::-1]
 
 
 def mark_sent(connection: Connection, delivery: Delivery, now_s: float) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Row, RowMapping, Select, func, select
 
 from alerting.killswitch import OPEN, AgentState, Direction, PointState
 from monitor.errors import ExitCode, NotFoundError
-from monitor.store.schema import agents, points, trips
+from monitor.store.schema import agents, anomalies, points, trips
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +105,13 @@ def list_trips(connection: Connection, agent_id: str | None = None, limit: int =
     if agent_id is not None:
         query = query.where(trips.c.agent_id == agent_id)
     return _read(connection, query)
+
+
+def on_evidence_of(connection: Connection, alert_id: str, limit: int) -> list[Trip]:
+    """Trips that an anomaly of this alert set off, the oldest first."""
+    evidence = select(anomalies.c.anomaly_id).where(anomalies.c.alert_id == alert_id)
+    query = _TRIPS.where(trips.c.anomaly_id.in_(evidence)).order_by(trips.c.ordered_at)
+    return _read(connection, query.limit(limit))
 
 
 def automatic_since(connection: Connection, since_s: float) -> int:

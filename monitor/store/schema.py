@@ -60,8 +60,16 @@ alerts = Table(
     Column("severity", Integer, nullable=False),
     Column("opened_at", Float, nullable=False, index=True),
     Column("last_anomaly_at", Float, nullable=False),
+    Column(
+        "charge",
+        String,
+        nullable=False,
+        server_default="free",
+        comment="against the fleet's cap: free, charged, capped",
+    ),
     Column("doc", Text, nullable=False),
 )
+Index("alerts_charged", alerts.c.charge, alerts.c.opened_at)
 _is_open = text("state IN ('open', 'acknowledged')")
 Index(
     "one_open_alert_per_agent",

@@ -43,8 +43,10 @@ def test_what_would_not_have_fired() -> None:
 
 def test_what_was_not_learned_is_named() -> None:
     assert not_learned(anomaly()) is None
-    assert not_learned(anomaly(held="tool")) == "the tool “send_email”"
-    assert not_learned(anomaly(held="target")) == "the target “mallory@example.net”"
+    told = not_learned(anomaly(held="run"))
+    assert told == "the steps of its run, “send_email” on “mallory@example.net” among them"
+    told = not_learned(anomaly(held="run", target=None))
+    assert told == "the steps of its run, “send_email” among them"
     assert not_learned(anomaly(held="window")) == "how much there was of it (actions)"
     for what in Hold.__annotations__["what"].__args__:
         assert not_learned(anomaly(held=what))
