@@ -22,6 +22,8 @@ from detectors.spike import Spikes
 
 _MAX_REMEMBERED: Final = 10_000
 
+Observer = Callable[[Observation, Sequence[Finding]], None]
+
 
 class Detector(Protocol):
     """Turns an observation into findings."""
@@ -111,6 +113,8 @@ class Shard:
         Agents whose profile changed since the last checkpoint.
     silence
         Waits for the agents; saved with the shard's offset.
+    observer
+        Sees each judgement before it is learned, in a replay; must not change anything.
     """
 
     source: str
@@ -120,6 +124,7 @@ class Shard:
     dirty: set[str] = field(default_factory=set)
     tally: Tally = field(default_factory=Tally)
     silence: Silence = field(default_factory=Silence)
+    observer: Observer | None = None
     _raised: dict[str, None] = field(default_factory=dict)
     _judges: tuple[Callable[[Observation], Sequence[Finding]], ...] = ()
 
@@ -178,6 +183,8 @@ class Shard:
         for judge in self._judges:
             if found := judge(seen):
                 findings += found
+        if self.observer is not None:
+            self.observer(seen, findings)
         anomalies: Sequence[Anomaly] = ()
         if findings:
             profile.learn(seen, [finding.hold for finding in findings if finding.hold])

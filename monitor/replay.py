@@ -6,22 +6,25 @@ live run over the same events.
 
 import gzip
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from alerting.alert import Alert
-from alerting.policy import decide_trip, fold
+from alerting.cap import WEEK_S, capped
+from alerting.policy import Decision, decide_trip, fold
 from baselines.event import MAX_MESSAGE_BYTES, ActionEvent, EventError
-from detectors.finding import Anomaly
+from baselines.profile import Observation
+from detectors.finding import Anomaly, Finding
 from detectors.shard import Policy, Shard
 from monitor.errors import TripswitchError
 from monitor.ledger.intake import Response
 from monitor.sources.partition import partition_for
 
 _HOUR: Final = timedelta(hours=1)
+_WEEK: Final = timedelta(seconds=WEEK_S)
 
 
 @dataclass(slots=True)
@@ -35,6 +38,7 @@ class Summary:
     anomalies: int = 0
     in_shadow: int = 0
     alerts: int = 0
+    alerts_capped: int = 0
     would_be_trips: int = 0
 
 
@@ -52,6 +56,10 @@ class Replay:
         Called with each anomaly, in order.
     on_rejected
         Called with line number (from 0), bytes and reason of each line that is no event.
+    on_judged
+        Called with each observation and its findings before it is learned, if given.
+    on_decision
+        Called with what a rule makes of an anomaly, and with the alert that this joined.
     """
 
     policy: Policy
@@ -59,8 +67,11 @@ class Replay:
     partitions: int = 1
     on_anomaly: Callable[[Anomaly], None] = lambda _: None
     on_rejected: Callable[[int, bytes, str], None] = lambda _line, _raw, _why: None
+    on_judged: Callable[[Observation, Sequence[Finding]], None] | None = None
+    on_decision: Callable[[Decision, Alert], None] = lambda _decision, _alert: None
     summary: Summary = field(default_factory=Summary)
     _alerts: dict[str, Alert] = field(default_factory=dict)
+    _charged: list[datetime] = field(default_factory=list)
     _tripped: dict[str, str] = field(default_factory=dict)
     _trip_times: list[datetime] = field(default_factory=list)
     _seen: set[str] = field(default_factory=set)
@@ -76,6 +87,8 @@ class Replay:
             Name of the log, for the evidence.
         """
         shards = [Shard(source, number, self.policy) for number in range(self.partitions)]
+        for shard in shards:
+            shard.observer = self.on_judged
         for number, line in enumerate(lines):
             if not line.strip():
                 continue
@@ -104,9 +117,20 @@ class Replay:
         self.summary.anomalies += 1
         agent_id, now = anomaly.agent_id, anomaly.time
         folded = fold(self._alerts.get(agent_id), anomaly, now, self.response.quiet_s)
+        opened = folded.news == "opened"
+        folded = capped(folded, anomaly, self.response.alerts_per_week, lambda: self._spent(now))
         self._alerts[agent_id] = folded.alert
-        self.summary.alerts += folded.news == "opened"
+        self.summary.alerts += opened
+        if opened:
+            self.summary.alerts_capped += folded.alert.charge == "capped"
+        elif folded.news == "opened":
+            self.summary.alerts_capped -= 1  # it is sent after all
+        if folded.news == "opened" and folded.alert.charge == "charged":
+            self._charged.append(now)
         self._consider_trip(anomaly, folded.alert, now)
+
+    def _spent(self, now: datetime) -> int:
+        return sum(at > now - _WEEK for at in self._charged)
 
     def _consider_trip(self, anomaly: Anomaly, alert: Alert, now: datetime) -> None:
         """Count a trip once per alert; after it the agent would have been cut off."""
@@ -116,7 +140,10 @@ class Replay:
         decision = decide_trip(
             self.response.rules, self.response.guards, anomaly, alert, now, lately
         )
-        if decision is not None and decision.outcome != "held":
+        if decision is None:
+            return
+        self.on_decision(decision, alert)
+        if decision.outcome != "held":
             self._tripped[anomaly.agent_id] = alert.alert_id
             self._trip_times.append(now)
             self.summary.would_be_trips += 1

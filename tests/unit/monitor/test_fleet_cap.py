@@ -1,19 +1,24 @@
 import json
 import time
+from collections.abc import Sequence
 
 import pytest
 from sqlalchemy import select
 
 from alerting.message import Message
 from alerting.policy import Guards
-from detectors.finding import Anomaly, Severity
+from baselines.effect import EffectMap
+from baselines.profile import Observation, Rules
+from detectors.finding import Anomaly, Finding, Severity
+from detectors.shard import Policy
 from monitor.cli.app import run
 from monitor.config import StoreConfig
 from monitor.ledger import alerts, intake
 from monitor.ledger.intake import Response
+from monitor.replay import Replay
 from monitor.store import Store, schema
 from tests.kit.anomalies import anomaly
-from tests.kit.events import START_S
+from tests.kit.events import START_S, raw_event
 
 DAY_S = 86_400.0
 RESPONSE = Response([], Guards(), ["slack"], [], quiet_s=3600.0, alerts_per_week=2)
@@ -80,6 +85,35 @@ def test_what_was_not_sent_is_not_said_to_be_over_either(store: Store) -> None:
     with store.ledger() as ledger:
         assert alerts.resolve_what_is_quiet(ledger, ["slack"], 3600.0, START_S + 3601) == 3
     assert {agent for kind, agent in told(store) if kind == "resolved"} == {"agent-0", "agent-1"}
+
+
+class Always:
+    """Finds each event odd; a call of `rm` is critical."""
+
+    def judge(self, seen: Observation) -> Sequence[Finding]:
+        critical = seen.event.tool == "rm"
+        return [
+            Finding(
+                detector="always", subject="s", episode=seen.run, observed=1.0, expected=0.0,
+                unit="events", threshold=0.0, p_value=1e-4, calibration="calibrated", text="odd",
+                severity=Severity.CRITICAL if critical else Severity.LOW,
+            )
+        ]  # fmt: skip
+
+
+def test_a_replay_counts_as_the_ledger_does(store: Store) -> None:
+    lines = [raw_event(n, START_S + 60 * n, agent_id=f"agent-{n}") for n in range(6)]
+    lines.append(raw_event(7, START_S + 600, agent_id="agent-4", tool="rm"))
+    late_s = START_S + 8 * DAY_S
+    lines += [raw_event(10 + n, late_s + n, agent_id=f"late-{n}") for n in range(3)]
+    replay = Replay(Policy(Rules(), EffectMap(), (Always(),)), RESPONSE)
+    replay.on_anomaly = lambda one: record(store, one, at_s=one.time.timestamp())
+    summary = replay.run(iter(lines), "log")
+    live = charges(store)
+    assert summary.alerts == len(live) == 9
+    assert summary.alerts_capped == list(live.values()).count("capped") == 4
+    assert live["agent-4"] == "free"
+    assert live["late-2"] == "capped"
 
 
 def test_the_list_counts_what_was_not_sent(capsys: pytest.CaptureFixture[str]) -> None:
