@@ -163,5 +163,6 @@ def _next(story: Story) -> list[tuple[str, str]]:
         steps.append(("nothing is wrong, or it is over", ending))
     if (quoted := quote_agent(agent_id)) is not None:
         steps.append(("what else it raised", f"tripswitch alerts --all --agent={quoted}"))
+        steps.append(("declare what it may do", f"tripswitch boundaries suggest --agent={quoted}"))
     by_id = "this id cannot be pasted safely: take it from `tripswitch alerts --json`"
     return [(why, line or by_id) for why, line in steps]

@@ -1,5 +1,6 @@
 """The intake: anomalies join alerts, people are told, and rules cut agents off."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +16,8 @@ from alerting.policy import Decision, Folded, Guards, Rule, decide_trip, fold
 from detectors.finding import Anomaly
 from monitor.ledger import alerts, audit, outbox, shadows, trips
 from monitor.store.schema import anomalies
+
+log = logging.getLogger(__name__)
 
 HOUR_S: Final = 3600.0
 _MAX_PARAMETERS: Final = 500
@@ -71,6 +74,7 @@ def record(
     rows: list[dict[str, object]] = []
     responses: list[tuple[Folded, Anomaly]] = []
     charged: set[str] = set()
+    unsent = 0
     charged_before = cache(lambda: alerts.charged_since(connection, now_s - WEEK_S))
     for anomaly in new:
         if anomaly.shadow:  # what would have alarmed is kept, and that is all
@@ -82,12 +86,15 @@ def record(
         )
         if folded.news == "opened" and folded.alert.charge == "charged":
             charged.add(folded.alert.alert_id)
+        unsent += folded.alert.charge == "capped" and folded.alert.anomaly_count == 1
         current[anomaly.agent_id] = folded.alert
         for alert in (folded.closed, folded.alert):
             if alert is not None:
                 changed[alert.alert_id] = alert
         rows.append(_row(anomaly, folded.alert.alert_id, now_s))
         responses.append((folded, anomaly))
+    if unsent:
+        log.warning("%d alerts over the fleet's budget are kept and not sent", unsent)
     connection.execute(insert(anomalies), rows)
     alerts.store(connection, list(changed.values()))
     for folded, anomaly in responses:

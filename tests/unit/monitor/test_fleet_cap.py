@@ -46,8 +46,11 @@ def charges(store: Store) -> dict[str, str]:
         return {a.agent_id: a.charge for a in alerts.newest(ledger, open_only=False)}
 
 
-def test_the_cap_holds_over_one_transaction_and_over_several(store: Store) -> None:
+def test_the_cap_holds_over_one_transaction_and_over_several(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
     record(store, *(learned(n) for n in range(3)))
+    assert "1 alerts over the fleet's budget are kept and not sent" in caplog.text
     record(store, learned(3))
     assert told(store) == [("opened", "agent-0"), ("opened", "agent-1")]
     assert charges(store) == {
