@@ -1,179 +1,294 @@
-"""A level: how large a quantity usually is per window, and how large is too large."""
+"""A level: how large a quantity usually is per window, and how surprising a larger one is."""
 
-from functools import lru_cache
-from math import expm1, inf, log1p, sqrt
-from typing import Any, Final, Literal
+from array import array
+from math import inf, log, sqrt
+from typing import Any, Final
 
 from river.stats import EWMean
-from scipy.special import stdtr, stdtrit
 
-Scale = Literal["count", "bytes"]
+from baselines.scale import LEAST_SHARE, LEAST_SPREAD, PRIOR, Scale, back, to
+from baselines.season import Season
+from baselines.student import reach, surprise
 
 FADING_FACTOR: Final = 0.04
 """Weight of the newest window; the past counts as about (2 - f) / f = 49 windows."""
 MEMORY_WINDOWS: Final = int((2 - FADING_FACTOR) / FADING_FACTOR)
+SHARE_FADING: Final = 0.005
+"""The same for the share of windows that have any: rare things need a longer memory."""
 MIN_WINDOWS: Final = 8
 """Below this a level has no opinion."""
 MAX_HELD: Final = 8
 """So many alarmed windows in a row, spread over long enough, are a new level."""
+HISTORY: Final = 8
+"""So many closed windows are shown beside an alarmed one."""
 
-# On its scale a quantity's spread hardly depends on its size: the square root for counts
-# (Anscombe 1948, Biometrika 35), the logarithm for volumes.
-_ANSCOMBE: Final = 0.375
-_LEAST_SPREAD: Final[dict[Scale, float]] = {"count": 0.5, "bytes": 0.25}
-"""Less is not believed: the first is that of a Poisson count, the second a quarter of the size."""
-
-
-def _to(scale: Scale, quantity: float) -> float:
-    return sqrt(quantity + _ANSCOMBE) if scale == "count" else log1p(quantity)
-
-
-def _back(scale: Scale, y: float) -> float:
-    if y <= 0:
-        return 0.0
-    return max(0.0, y * y - _ANSCOMBE) if scale == "count" else expm1(min(y, 700.0))
-
-
-@lru_cache(maxsize=4096)
-def _reach(windows: int, alpha: float) -> float:
-    """How many standard deviations above the mean a prediction interval of n windows ends."""
-    return float(stdtrit(windows - 1, 1 - alpha)) * sqrt(1 + 1 / windows)
+_KAPPA: Final = 0.2
+_LOG_KAPPA: Final = log(_KAPPA)
+"""Vovk and Wang's calibrator κp^(κ-1) turns p-values into e-values (Annals of Statistics 2021);
+of small κ, as a run of unlikely windows is looked for, not of slightly large ones."""
+_MAX_RUN: Final = 100.0
+_LEAST_NATS: Final = 1.0
+"""A total that is no more surprising than this among the nonzero ones never alarms."""
 
 
 class Level:
-    """Exponentially weighted mean and variance of a quantity per window, and a limit for the next.
+    """How often a quantity occurs in a window at all, and how much of it there is when it does.
 
-    The limit is the upper end of a one-sided Student-t prediction interval on the variance-
-    stabilised scale. It is computed once for a window, and only if a total passes `least_limit`.
+    The nonzero windows have an exponentially weighted mean and variance on a scale that evens
+    their spread out, about a season of the hour of the day on working days and at weekends
+    (Holt-Winters, additive). A total is as surprising as the share of windows that have any,
+    times the Student-t tail beyond it. Surprises of consecutive windows add up, too, in an
+    e-detector (Shin, Ramdas and Rinaldo 2023): what is a little too much for long is as odd as
+    what is far too much for once.
 
     Parameters
     ----------
     scale
         `count` for how many, `bytes` for how much.
-    alpha
-        Share of ordinary windows that may lie above the limit.
+    seasonal
+        Whether the hour of the week is looked at.
 
     Attributes
     ----------
-    least_limit
-        Below this the limit never lies, whatever was learned: a bound that costs nothing.
     windows
-        How many windows were learned.
+        How many windows were learned, and
+    nonzero
+        how many of them had any.
+    usual
+        The middle of the nonzero windows; 0 while they are few, infinite while learning.
+    run
+        Log of the e-detector, in nats: how odd the windows up to now are together.
     """
 
     __slots__ = (
+        "_center",
         "_held",
-        "_limit",
+        "_known",
         "_mean",
-        "_mean_square",
-        "_reach",
-        "alpha",
-        "least_limit",
+        "_recent",
+        "_season",
+        "_share",
+        "_variance",
+        "nonzero",
+        "run",
         "scale",
+        "seasonal",
+        "usual",
         "windows",
     )
 
-    def __init__(self, scale: Scale, alpha: float) -> None:
-        self.scale = scale
-        self.alpha = alpha
-        self.windows = 0
-        self._mean = EWMean(FADING_FACTOR)
-        self._mean_square = EWMean(FADING_FACTOR)
-        self._limit: float | None = None  # not worked out yet
-        self._set_reach()
-        self._held: list[tuple[float, float]] = []
+    def __init__(self, scale: Scale, seasonal: bool = False) -> None:
+        self.scale: Scale = scale
+        self.seasonal = seasonal
+        self.windows = self.nonzero = 0
+        self.run = 0.0
+        self._share = 0.0
+        # Most metrics of most agents are always zero, and cost nothing more than this.
+        self._mean: EWMean | None = None
+        self._center = self._variance = 0.0
+        self._known: tuple[float, float, int] | None = None
+        self.usual = inf
+        self._season: Season | None = None
+        self._recent: array[float] | None = None
+        self._held: list[tuple[float, float]] | None = None
 
-    def learn(self, quantity: float) -> None:
+    def surprise(self, quantity: float, cell: int) -> float:
+        """How surprising so much is, -ln p, in nats; 0 while learning and up to the usual.
+
+        Parameters
+        ----------
+        quantity
+            Total of a window.
+        cell
+            The hour of the week, as of `hour_cell`.
+        """
+        if quantity <= 0 or self.windows < MIN_WINDOWS:
+            return 0.0
+        rarity = -log(self._chance) if self._share < 1 else 0.0
+        if quantity <= self.usual and self._season is None:
+            return rarity
+        mean, spread, windows = self._known or self._know()
+        deviation = (to(self.scale, quantity) - mean - self._offset(cell)) / spread
+        return rarity + (surprise(deviation, windows) if deviation > 0 else 0.0)
+
+    def run_with(self, nats: float) -> float:
+        """What the run would be if the open window closed with this surprise."""
+        run = self.run + _LOG_KAPPA + (1 - _KAPPA) * nats
+        return 0.0 if run < 0 else min(run, _MAX_RUN)
+
+    def limit(self, cell: int, nats: float, run_nats: float) -> float:
+        """Above which a total is out of the ordinary; infinite while learning.
+
+        Parameters
+        ----------
+        cell
+            The hour of the week.
+        nats, run_nats
+            How surprising a single window and a run of them may be.
+        """
+        if self.windows < MIN_WINDOWS:
+            return inf
+        by_run = (run_nats - self.run - _LOG_KAPPA) / (1 - _KAPPA)
+        left = min(nats, by_run) + (log(self._chance) if self._share < 1 else 0.0)
+        mean, spread, windows = self._known or self._know()
+        far = reach(max(_LEAST_NATS, left), windows) * spread
+        return back(self.scale, mean + self._offset(cell) + far)
+
+    def least_limit(self, cell: int) -> float:
+        """What the limit never lies below, whatever is allowed; costs next to nothing."""
+        if self._season is None or self.windows < MIN_WINDOWS:
+            return self.usual
+        mean, _, _ = self._known or self._know()
+        return back(self.scale, mean + self._offset(cell))
+
+    def expected(self, cell: int) -> float:
+        """The usual quantity at an hour of the week; 0 before anything was learned."""
+        if not self.nonzero:
+            return 0.0
+        mean, _, _ = self._known or self._know()
+        return self._share * back(self.scale, mean + self._offset(cell))
+
+    @property
+    def recent(self) -> tuple[float, ...]:
+        """The totals of the last closed windows, oldest first."""
+        return tuple(self._recent or (0.0,) * min(self.windows, HISTORY))
+
+    def learn(self, quantity: float, cell: int) -> None:
         """Take in a closed window that raised no alarm."""
-        if self._held:
-            self._held.clear()
-        self._take(quantity)
+        if not quantity and self._recent is None:  # there never was any
+            self.windows += 1
+            if self.windows == MIN_WINDOWS:
+                self.usual = 0.0
+            return
+        self._held = None
+        self._show(quantity)
+        self._take(quantity, cell)
 
-    def hold(self, quantity: float, time_s: float, adopt_after_s: float) -> None:
+    def hold(self, quantity: float, cell: int, time_s: float, adopt_after_s: float) -> None:
         """Keep an alarmed window apart; adopt the new level once it has lasted long enough.
 
         Parameters
         ----------
         quantity
             Of the alarmed window.
+        cell
+            The hour of the week.
         time_s
             Start of the window, in seconds since the epoch.
         adopt_after_s
             How long `MAX_HELD` consecutive alarmed windows must span to be the new normal.
         """
-        self._held.append((quantity, time_s))
-        if len(self._held) <= MAX_HELD:
+        self._show(quantity)
+        self.run = 0.0
+        held = self._held = self._held or []
+        held.append((quantity, time_s))
+        if len(held) <= MAX_HELD:
             return
-        if time_s - self._held[0][1] < adopt_after_s:
-            del self._held[1]  # keep the first, for how long it has lasted, and the newest
+        if time_s - held[0][1] < adopt_after_s:
+            del held[1]  # keep the first, for how long it has lasted, and the newest
             return
-        held, self._held = self._held, []
-        self._mean = EWMean(FADING_FACTOR)
-        self._mean_square = EWMean(FADING_FACTOR)
-        self.windows = 0
+        self._held = self._mean = self._season = self._known = None
+        self._center = self._variance = 0.0
+        self.windows = self.nonzero = 0
+        self.usual = inf
         for quantity, _ in held:
-            self._take(quantity)
-
-    @property
-    def limit(self) -> float:
-        """Above which a window is out of the ordinary; infinite while learning."""
-        if self._limit is None:
-            mean, n = self._mean.get(), min(self.windows, MEMORY_WINDOWS)
-            self._limit = _back(self.scale, mean + self._reach * self._spread(mean, n))
-        return self._limit
-
-    @property
-    def expected(self) -> float:
-        """The usual quantity per window; 0 before anything was learned."""
-        return _back(self.scale, self._mean.get()) if self.windows else 0.0
-
-    def p_value(self, quantity: float) -> float:
-        """Share of windows that would be at least as large, if the past goes on."""
-        if self.windows < MIN_WINDOWS:
-            return 1.0
-        mean, n = self._mean.get(), min(self.windows, MEMORY_WINDOWS)
-        deviation = (_to(self.scale, quantity) - mean) / self._spread(mean, n)
-        return float(stdtr(n - 1, -deviation / sqrt(1 + 1 / n)))
+            self._take(quantity, cell)
 
     def dump(self) -> list[Any]:
         """Plain data; `load` makes the same level of it."""
-        return [self.windows, self._mean.get(), self._mean_square.get(), self._held]
+        mean = self._mean and self._center
+        season = self._season and self._season.dump()
+        recent = self._recent and self._recent.tolist()
+        counts = [self.windows, self.nonzero, self._share, self.run, self._variance]
+        return [*counts, mean, season, recent, self._held]
 
     @classmethod
-    def load(cls, data: list[Any], scale: Scale, alpha: float) -> "Level":
+    def load(cls, data: list[Any], scale: Scale, seasonal: bool = False) -> "Level":
         """Undo `dump`.
 
         River's first update sets an `EWMean` to the value itself, so its state can be given
         back without touching its internals.
         """
-        level = cls(scale, alpha)
-        level.windows, mean, mean_square, held = data
-        if level.windows:
-            level._mean.update(mean)
-            level._mean_square.update(mean_square)
-        level._set_reach()
-        level._held = [(quantity, time_s) for quantity, time_s in held]
+        level = cls(scale, seasonal)
+        level.windows, level.nonzero, level._share, level.run, *data = data
+        level._variance, mean, season, recent, held = data
+        if mean is not None:
+            level._mean, level._center = _mean(mean, level.nonzero), mean
+        level._season = season and Season.load(season)
+        level._recent = recent and array("d", recent)
+        level._held = held and [(quantity, time_s) for quantity, time_s in held]
+        level._set_usual()
         return level
 
-    def _take(self, quantity: float) -> None:
-        y = _to(self.scale, quantity)
-        self._mean.update(y)
-        self._mean_square.update(y * y)
+    def _take(self, quantity: float, cell: int) -> None:
         self.windows += 1
-        self._limit = None
-        if self.windows <= MEMORY_WINDOWS:
-            self._set_reach()
+        if quantity <= 0:
+            self._share -= max(SHARE_FADING, 1 / self.windows) * self._share
+        else:
+            if self._share < 1:
+                self._share += max(SHARE_FADING, 1 / self.windows) * (1 - self._share)
+            self._take_size(to(self.scale, quantity), cell)
+        self._set_usual()
 
-    def _set_reach(self) -> None:
-        self._limit = None
-        if self.windows < MIN_WINDOWS:
-            self._reach = self.least_limit = self._limit = inf
-            return
-        self._reach = _reach(min(self.windows, MEMORY_WINDOWS), self.alpha)
-        self.least_limit = _back(self.scale, self._reach * _LEAST_SPREAD[self.scale])
+    def _take_size(self, y: float, cell: int) -> None:
+        """Follow the mean, and the variance about it (West 1979, Communications of the ACM 22)."""
+        self.nonzero = count = self.nonzero + 1
+        self._known = None
+        if self._season is not None:
+            y -= self._season.offset(cell)
+        mean, off, weight = self._mean, y - self._center, FADING_FACTOR
+        if mean is None or count * weight <= 1:
+            weight = 1 / count
+            mean = self._mean = _mean(self._center if count > 1 else y, count)
+        if self.seasonal and count > MIN_WINDOWS:
+            self._season = self._season or Season()
+            self._season.learn(off, cell)
+        mean.update(y)
+        self._center = mean.get()
+        self._variance = (1 - weight) * (self._variance + weight * off * off)
 
-    def _spread(self, mean: float, n: int) -> float:
-        """Standard deviation of a window on the scale, by the n that are remembered."""
-        variance = (self._mean_square.get() - mean * mean) * n / (n - 1)
-        least = _LEAST_SPREAD[self.scale]
-        return sqrt(variance) if variance > least * least else least
+    def _set_usual(self) -> None:
+        if self.windows >= MIN_WINDOWS:
+            self.usual = back(self.scale, self._center) if self.nonzero >= MIN_WINDOWS else 0.0
+
+    def _show(self, quantity: float) -> None:
+        """Remember a total for the plot, from the first that is not 0."""
+        recent = self._recent
+        if recent is None:
+            if not quantity:
+                return
+            recent = self._recent = array("d", bytes(8 * min(self.windows, HISTORY - 1)))
+        recent.append(quantity)
+        if len(recent) > HISTORY:
+            del recent[0]
+
+    @property
+    def _chance(self) -> float:
+        """Of a window to have any; not believed to be rarer than was looked for."""
+        looked = min(self.windows, 2 / SHARE_FADING)
+        return min(1.0, max(self._share, 0.5 / (looked + 1)))
+
+    def _offset(self, cell: int) -> float:
+        return self._season.offset(cell) if self._season else 0.0
+
+    def _know(self) -> tuple[float, float, int]:
+        """Mean and spread of a nonzero window on the scale, and how many they are known from."""
+        count, scale, variance, mean = self.nonzero, self.scale, self._variance, self._center
+        windows = min(count, MEMORY_WINDOWS)
+        if count < MIN_WINDOWS:
+            prior_mean, prior_spread = PRIOR[scale]
+            weight, windows = count / MIN_WINDOWS, MIN_WINDOWS
+            apart = (1 - weight) * (prior_spread**2 + weight * (mean - prior_mean) ** 2)
+            variance = weight * variance + apart
+            mean = weight * mean + (1 - weight) * prior_mean
+        least = max(LEAST_SPREAD[scale], LEAST_SHARE[scale] * mean)
+        spread = sqrt(variance * windows / (windows - 1))
+        self._known = mean, max(spread, least), windows
+        return self._known
+
+
+def _mean(value: float, count: int) -> EWMean:
+    """A mean that stands at a value, and weighs each of the first values alike."""
+    mean = EWMean(max(FADING_FACTOR, 1 / count))
+    mean.update(value)
+    return mean

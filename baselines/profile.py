@@ -16,7 +16,7 @@ from baselines.rhythm import Rhythm, Span
 from baselines.summary import Learned, Summary
 from baselines.tail import Tail
 from baselines.vocabulary import Vocabulary
-from baselines.window import WINDOWS_S, Window
+from baselines.window import WINDOWS_S, Window, load_hours, new_hours, outcome
 
 FORMAT_VERSION: Final = 2
 FAMILIES: Final = ("run", "level", "rhythm", "silence")
@@ -143,6 +143,7 @@ class Profile:
         "due_s",
         "events",
         "first_seen_s",
+        "hours",
         "lag_s",
         "last_act",
         "last_seen_s",
@@ -165,7 +166,8 @@ class Profile:
         self.events = 0
         self.first_seen_s = 0.0
         self.last_seen_s = 0.0
-        self.windows = [Window(length_s, rules.window_alpha[length_s]) for length_s in WINDOWS_S]
+        self.hours = new_hours(rules.window_alpha)
+        self.windows = [Window(length_s, self.hours) for length_s in WINDOWS_S]
         self.tools = Vocabulary()
         self.targets: dict[str, Vocabulary] = {}
         self.repeats = Repeats()
@@ -194,12 +196,29 @@ class Profile:
 
     def observe(self, event: ActionEvent, effects: EffectMap) -> Observation:
         """Count the event into its windows and set it beside the past; learns nothing of it."""
-        time_s, failed, over = event.time_s, event.status != "ok", False
+        time_s, over = event.time_s, False
+        if time_s >= self.windows[0].end_s:  # the shortest ends first
+            self._pass_to(time_s)
+        counted = None if event.status == "ok" else outcome(event.status)
         for window in self.windows:
-            if time_s >= window.end_s:
-                window.roll(time_s, self.rules.promote_after_s)
-            over |= window.add(event.bytes_out, event.bytes_in, failed)
+            over |= window.add(event.bytes_out, event.bytes_in, counted)
         return Observation(event, self, effects, over)
+
+    def _pass_to(self, time_s: float) -> None:
+        """Close the windows, and the agent-hour of their levels, that the time lies behind."""
+        rules, hours = self.rules, self.hours
+        ended = [window for window in self.windows if time_s >= window.end_s]
+        for window in ended:
+            if window.end_s:
+                window.close(rules.promote_after_s)
+        if time_s >= hours.end_s:
+            tail = self.tails["level"]
+            if hours.end_s:
+                tail.take(hours.close(), rules.alpha("level", hours.per_week), time_s)
+            hours.enter(time_s)
+            hours.allow(tail.limit(rules.alpha("level", hours.per_week)))
+        for window in ended:
+            window.open(time_s)
 
     def learn(self, seen: Observation, holds: Collection[Hold] = ()) -> None:
         """Learn the observed event, apart from what was alarmed on: that waits in quarantine."""
@@ -281,6 +300,7 @@ class Profile:
             "agent_version": self.agent_version,
             "events": self.events,
             "seen_s": [self.first_seen_s, self.last_seen_s],
+            "hours": self.hours.dump(),
             "windows": [window.dump() for window in self.windows],
             "tools": self.tools.dump(),
             "targets": [[tool, targets.dump()] for tool, targets in self.targets.items()],
@@ -312,8 +332,9 @@ class Profile:
             profile.role, profile.agent_version = parts["role"], parts["agent_version"]
             profile.events = parts["events"]
             profile.first_seen_s, profile.last_seen_s = parts["seen_s"]
+            profile.hours = load_hours(parts["hours"], rules.window_alpha)
             profile.windows = [
-                Window.load(window, rules.window_alpha[length_s])
+                Window.load(window, length_s, profile.hours)
                 for window, length_s in zip(parts["windows"], WINDOWS_S, strict=True)
             ]
             profile.tools = Vocabulary.load(parts["tools"])

@@ -7,7 +7,7 @@ from baselines.level import Level
 MAX_OPEN_RUNS: Final = 16
 """Runs of one agent that are followed at once; of more, the one quiet for longest is let go."""
 
-_ALPHA: Final = 0.01  # the level is asked for what is usual; its limit is not used
+_ANY_HOUR: Final = 0
 
 Call = tuple[str | None, str | None, int | None, int | None]
 """Tool, target, bytes out, bytes in: what makes two calls identical."""
@@ -25,13 +25,18 @@ class Repeats:
     __slots__ = ("_runs", "level")
 
     def __init__(self) -> None:
-        self.level = Level("count", _ALPHA)
+        self.level = Level("count")
         self._runs: dict[str, tuple[Call, int, bool]] = {}
 
     def count(self, run: str, call: Call) -> int:
         """How long the run's streak is with this call."""
         last = self._runs.get(run)
         return last[1] + 1 if last is not None and last[0] == call else 1
+
+    @property
+    def usual(self) -> float:
+        """How long a streak of at least two usually gets; 0 before the first."""
+        return self.level.expected(_ANY_HOUR)
 
     def alarmed(self, run: str) -> bool:
         """Whether the run's streak was alarmed on already."""
@@ -59,9 +64,9 @@ class Repeats:
     def _end(self, ended: tuple[Call, int, bool], time_s: float, adopt_after_s: float) -> None:
         _, streak, alarmed = ended
         if alarmed:
-            self.level.hold(streak, time_s, adopt_after_s)
+            self.level.hold(streak, _ANY_HOUR, time_s, adopt_after_s)
         elif streak > 1:
-            self.level.learn(streak)
+            self.level.learn(streak, _ANY_HOUR)
 
     def dump(self) -> list[Any]:
         """Plain data; `load` makes the same repeats of it."""
@@ -74,5 +79,5 @@ class Repeats:
         repeats = cls()
         runs, level = data
         repeats._runs = {run: (tuple(call), streak, alarmed) for run, call, streak, alarmed in runs}
-        repeats.level = Level.load(level, "count", _ALPHA)
+        repeats.level = Level.load(level, "count")
         return repeats

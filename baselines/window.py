@@ -1,15 +1,54 @@
 """Windows of event time: what an agent did in this minute and this hour, against its levels."""
 
+from collections.abc import Mapping
+from math import log
 from typing import Any, Final
 
-from baselines.level import Level, Scale
+from baselines.agent_hours import AgentHours
+from baselines.level import Level
+from baselines.scale import Scale
+from baselines.season import hour_cell
 
-METRICS: Final[tuple[str, ...]] = ("calls", "bytes_out", "bytes_in", "failures")
-CALLS, BYTES_OUT, BYTES_IN, FAILURES = range(4)
-SCALES: Final[tuple[Scale, ...]] = ("count", "bytes", "bytes", "count")
-UNITS: Final[tuple[str, ...]] = ("calls", "bytes out", "bytes in", "failures")
+METRICS: Final[tuple[str, ...]] = (
+    "calls",
+    "bytes_out",
+    "bytes_in",
+    "failures",
+    "denials",
+    "overrides",
+)
+CALLS, BYTES_OUT, BYTES_IN, FAILURES, DENIALS, OVERRIDES = range(6)
+SCALES: Final[tuple[Scale, ...]] = ("count", "bytes", "bytes", "count", "count", "count")
+UNITS: Final[tuple[str, ...]] = (
+    "calls",
+    "bytes out",
+    "bytes in",
+    "failures",
+    "denials",
+    "overrides",
+)
+OUTCOMES: Final = {
+    "denied": DENIALS,
+    "override": OVERRIDES,
+    "overridden": OVERRIDES,
+    "bypassed": OVERRIDES,
+}
+"""By status, what an event counts as that is neither `ok` nor a failure: it was refused by a
+policy or an approver, or went ahead although one of them had refused it."""
 
 WINDOWS_S: Final[tuple[int, ...]] = (60, 3600)
+_SEASONAL_S: Final = 3600
+"""Shorter windows follow the hours of the day by themselves."""
+
+_LEAST_SPREADS: Final = (0.25, 0.25, 0.25, 0.6, 0.6, 0.6)
+"""Of the largest surprises in an hour: the first failure ever is no alarm by itself."""
+_FIRST_CAUTION: Final[dict[Scale, float]] = {"count": 1.0, "bytes": 2.0}
+"""So many times the nats are needed at first: sizes are often wilder than lognormal."""
+
+
+def outcome(status: str) -> int | None:
+    """The metric that a status counts in; None for `ok`."""
+    return None if status == "ok" else OUTCOMES.get(status, FAILURES)
 
 
 class Window:
@@ -23,8 +62,6 @@ class Window:
     ----------
     length_s
         Length in seconds.
-    alpha
-        Share of ordinary windows that may lie above a level's limit.
 
     Attributes
     ----------
@@ -38,18 +75,35 @@ class Window:
         Metrics for which the open window raised an alarm.
     """
 
-    __slots__ = ("alarmed", "end_s", "length_s", "levels", "limits", "start_s", "totals")
+    __slots__ = (
+        "_hours",
+        "_places",
+        "alarmed",
+        "cell",
+        "end_s",
+        "length_s",
+        "levels",
+        "limits",
+        "start_s",
+        "totals",
+    )
 
-    def __init__(self, length_s: int, alpha: float) -> None:
+    def __init__(self, length_s: int, hours: AgentHours) -> None:
         self.length_s = length_s
         self.start_s = 0.0
         self.end_s = 0.0
+        self.cell = 0
         self.totals = [0.0] * len(METRICS)
         self.alarmed: set[int] = set()
-        self.levels = [Level(scale, alpha) for scale in SCALES]
-        self.limits = [level.least_limit for level in self.levels]
+        self.levels = [
+            Level(scale, length_s == _SEASONAL_S and metric < FAILURES)
+            for metric, scale in enumerate(SCALES)
+        ]
+        self.limits = [level.least_limit(0) for level in self.levels]
+        self._hours = hours
+        self._places = WINDOWS_S.index(length_s) * len(METRICS)
 
-    def add(self, bytes_out: int | None, bytes_in: int | None, failed: bool) -> bool:
+    def add(self, bytes_out: int | None, bytes_in: int | None, outcome: int | None) -> bool:
         """Count one event in; tells whether a total is over its limit."""
         totals, limits = self.totals, self.limits
         totals[CALLS] += 1
@@ -60,9 +114,9 @@ class Window:
         if bytes_in:
             totals[BYTES_IN] += bytes_in
             over |= totals[BYTES_IN] > limits[BYTES_IN]
-        if failed:
-            totals[FAILURES] += 1
-            over |= totals[FAILURES] > limits[FAILURES]
+        if outcome is not None:
+            totals[outcome] += 1
+            over |= totals[outcome] > limits[outcome]
         return over and self._is_over()
 
     def _is_over(self) -> bool:
@@ -70,39 +124,108 @@ class Window:
         over = False
         for metric, total in enumerate(self.totals):
             if total > self.limits[metric]:
-                self.limits[metric] = self.levels[metric].limit
+                nats = self._hours.allowed(self._places + metric)
+                self.limits[metric] = self.levels[metric].limit(self.cell, *nats)
                 over |= total > self.limits[metric]
         return over
 
-    def roll(self, time_s: float, adopt_after_s: float) -> None:
-        """Close the open window and open the one that `time_s` lies in."""
-        if self.end_s:
-            for metric, level in enumerate(self.levels):
-                if metric in self.alarmed:
-                    level.hold(self.totals[metric], self.start_s, adopt_after_s)
+    @property
+    def calibrated(self) -> bool:
+        """Whether limits follow from the agent's own hours."""
+        return self._hours.calibrated
+
+    def score(self, metric: int) -> tuple[float, float]:
+        """How odd a total is, were it to stay so: as a calibrated score, and its p by the model."""
+        nats, run = self._nats(metric)
+        hours, place = self._hours, self._places + metric
+        return hours.score(place, nats, run), max(nats, run)
+
+    def adds_up(self, metric: int) -> bool:
+        """Whether a total is odd only together with the windows before it."""
+        nats, run = self._nats(metric)
+        most, most_run = self._hours.allowed(self._places + metric)
+        return nats < most and run >= most_run
+
+    def _nats(self, metric: int) -> tuple[float, float]:
+        level = self.levels[metric]
+        nats = level.surprise(self.totals[metric], self.cell)
+        return nats, level.run_with(nats)
+
+    def close(self, adopt_after_s: float) -> None:
+        """Score the open window, then learn it or, where it alarmed, hold it."""
+        for metric, level in enumerate(self.levels):
+            total, place = self.totals[metric], self._places + metric
+            if self.alarmed and metric in self.alarmed:
+                self._hours.note(place, *self._nats(metric))
+                if self._hours.calibrated:
+                    level.hold(total, self.cell, self.start_s, adopt_after_s)
                 else:
-                    level.learn(self.totals[metric])
-            self.limits = [level.least_limit for level in self.levels]
+                    # A first opinion is from too little to insist on: learn up to the limit.
+                    total = min(total, level.limit(self.cell, *self._hours.allowed(place)))
+                    level.run = 0.0
+                    level.learn(total, self.cell)
+                continue
+            nats = level.surprise(total, self.cell) if total else 0.0
+            if nats or level.run:
+                level.run = level.run_with(nats)
+                self._hours.note(place, nats, level.run)
+            level.learn(total, self.cell)
+
+    def open(self, time_s: float) -> None:
+        """Open the window that `time_s` lies in."""
         self.start_s = time_s // self.length_s * self.length_s
         self.end_s = self.start_s + self.length_s
+        self.cell = cell = hour_cell(self.start_s)
         self.totals = [0.0] * len(METRICS)
+        if self.length_s == _SEASONAL_S:
+            self.limits = [level.least_limit(cell) for level in self.levels]
+        else:
+            self.limits = [level.usual for level in self.levels]
         self.alarmed.clear()
 
     def dump(self) -> list[Any]:
         """Plain data; `load` makes the same window of it."""
         levels = [level.dump() for level in self.levels]
-        return [self.length_s, self.start_s, self.end_s, self.totals, sorted(self.alarmed), levels]
+        return [self.start_s, self.end_s, self.totals, sorted(self.alarmed), levels]
 
     @classmethod
-    def load(cls, data: list[Any], alpha: float) -> "Window":
+    def load(cls, data: list[Any], length_s: int, hours: AgentHours) -> "Window":
         """Undo `dump`."""
-        length_s, start_s, end_s, totals, alarmed, levels = data
-        window = cls(length_s, alpha)
+        start_s, end_s, totals, alarmed, levels = data
+        window = cls(length_s, hours)
         window.start_s, window.end_s = start_s, end_s
+        window.cell = hour_cell(start_s)
         window.totals = list(totals)
         window.alarmed = set(alarmed)
         window.levels = [
-            Level.load(level, scale, alpha) for level, scale in zip(levels, SCALES, strict=True)
+            Level.load(data, level.scale, level.seasonal)
+            for data, level in zip(levels, window.levels, strict=True)
         ]
-        window.limits = [level.least_limit for level in window.levels]
+        window.limits = [level.least_limit(window.cell) for level in window.levels]
         return window
+
+
+def new_hours(window_alpha: Mapping[int, float]) -> AgentHours:
+    """The agent-hours of an agent that is new.
+
+    Parameters
+    ----------
+    window_alpha
+        By window length: the share of ordinary windows that may pass their limit at first.
+    """
+    return AgentHours(*_allowances(window_alpha))
+
+
+def load_hours(data: list[Any], window_alpha: Mapping[int, float]) -> AgentHours:
+    """Undo `AgentHours.dump`."""
+    return AgentHours.load(data, *_allowances(window_alpha))
+
+
+def _allowances(window_alpha: Mapping[int, float]) -> tuple[list[float], list[float]]:
+    """By level: the surprise that is allowed at first, and the least spread of the largest."""
+    first = [
+        -log(window_alpha[length_s]) * _FIRST_CAUTION[scale]
+        for length_s in WINDOWS_S
+        for scale in SCALES
+    ]
+    return first, [_LEAST_SPREADS[metric] for _ in WINDOWS_S for metric in range(len(METRICS))]

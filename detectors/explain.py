@@ -19,6 +19,8 @@ _EPISODES: Final = {
     "rate_spike": "hours",
     "volume_spike": "hours",
     "failure_spike": "hours",
+    "denial_spike": "hours",
+    "override_spike": "hours",
     "rhythm": "hours",
     "silence": "hours",
 }

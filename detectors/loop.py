@@ -30,7 +30,7 @@ class Loop:
         repeats = seen.profile.repeats
         if seen.streak < MIN_CALLS or repeats.alarmed(seen.run):
             return ()
-        usual = repeats.level.expected
+        usual = repeats.usual
         threshold = max(MIN_CALLS - 1.0, USUAL_FACTOR * usual)
         if seen.streak <= threshold:
             return ()

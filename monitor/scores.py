@@ -17,6 +17,8 @@ _FAMILY: Final = {
     "rate_spike": "level",
     "volume_spike": "level",
     "failure_spike": "level",
+    "denial_spike": "level",
+    "override_spike": "level",
     "rhythm": "rhythm",
     "silence": "silence",
 }

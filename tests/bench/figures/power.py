@@ -37,7 +37,9 @@ LEAKS: Final = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
 """Additional bytes an hour, as a share of what the agent sends in an average hour."""
 CHANGES: Final = {"rate": FACTORS, "volume": FACTORS, "leak": LEAKS}
 
-LEVEL_DETECTORS: Final = frozenset({"rate_spike", "volume_spike", "failure_spike", "drift"})
+LEVEL_DETECTORS: Final = frozenset(
+    {"rate_spike", "volume_spike", "failure_spike", "denial_spike", "override_spike", "drift"}
+)
 
 
 def jobs(quick: bool) -> list[Job]:
