@@ -17,9 +17,6 @@ _MIN_HOURS: Final = 24
 """Of fewer, surprises are compared as they are."""
 _FADING: Final = 0.005
 """Weight of the newest hour in what is usual in an hour, once there were enough for that."""
-_POWER: Final = 0.75
-"""Surprises are compared on this power of them: where the model is right their tail falls a little
-faster than exponentially then, and about so where sizes are heavier-tailed than it knows."""
 # The largest of many surprises is about Gumbel: its mean and spread in units of its scale.
 _GUMBEL_MEAN: Final = 0.5772
 _GUMBEL_SPREAD: Final = 1.2825
@@ -40,6 +37,9 @@ class AgentHours:
         By level: the surprise that is allowed until the agent's own tail is calibrated.
     least_spreads
         By level: a smaller spread of its largest surprises is not believed.
+    powers
+        By level: the power of surprises that is compared. Below 1 it makes their tail lighter;
+        the wilder a quantity is beside what its level takes it for, the less.
 
     Attributes
     ----------
@@ -59,14 +59,21 @@ class AgentHours:
         "_least_spreads",
         "_limit",
         "_mean",
+        "_powers",
         "_variance",
         "end_s",
         "per_week",
     )
 
-    def __init__(self, first_nats: Sequence[float], least_spreads: Sequence[float]) -> None:
+    def __init__(
+        self,
+        first_nats: Sequence[float],
+        least_spreads: Sequence[float],
+        powers: Sequence[float],
+    ) -> None:
         self._first_nats = first_nats
         self._least_spreads = least_spreads
+        self._powers = powers
         self.end_s = 0.0
         self.per_week = 1.0
         self._first_s = 0.0
@@ -105,7 +112,7 @@ class AgentHours:
         self._hours += 1
         weight = max(_FADING, 1 / self._hours)
         for place, nats in enumerate(largest):
-            off = _comparable(nats) - mean[place]
+            off = nats ** self._powers[place // 2] - mean[place]
             mean[place] += weight * off
             variance[place] += weight * ((1 - weight) * off * off - variance[place])
             largest[place] = 0.0
@@ -138,7 +145,11 @@ class AgentHours:
 
     @classmethod
     def load(
-        cls, data: list[Any], first_nats: Sequence[float], least_spreads: Sequence[float]
+        cls,
+        data: list[Any],
+        first_nats: Sequence[float],
+        least_spreads: Sequence[float],
+        powers: Sequence[float],
     ) -> "AgentHours":
         """Undo `dump`.
 
@@ -147,7 +158,7 @@ class AgentHours:
         ValueError
             If it is of another number of levels.
         """
-        hours = cls(first_nats, least_spreads)
+        hours = cls(first_nats, least_spreads, powers)
         hours.end_s, hours.per_week, limit, *counts, largest, mean, variance = data
         hours._limit = inf if limit is None else limit
         hours._first_s, hours._active, hours._hours = counts
@@ -162,8 +173,8 @@ class AgentHours:
     def _standard(self, place: int, nats: float) -> float:
         if self._hours < _MIN_HOURS:
             return nats
-        beyond = (_comparable(nats) - self._mean[place]) / self._spread(place)
-        return _GUMBEL_MEAN + _GUMBEL_SPREAD * beyond
+        beyond = (nats ** self._powers[place // 2] - self._mean[place]) / self._spread(place)
+        return float(_GUMBEL_MEAN + _GUMBEL_SPREAD * beyond)
 
     def _spread(self, place: int) -> float:
         return max(self._least_spreads[place // 2], sqrt(self._variance[place]))
@@ -173,14 +184,11 @@ class AgentHours:
         if not self.calibrated:
             return array("d", [one for nats in self._first_nats for one in (nats, inf)])
         beyond = (self._limit - _GUMBEL_MEAN) / _GUMBEL_SPREAD
+        most = (max(0.0, m + beyond * self._spread(place)) for place, m in enumerate(self._mean))
         return array(
             "d",
             [
-                max(LEAST_NATS, max(0.0, mean + beyond * self._spread(place)) ** (1 / _POWER))
-                for place, mean in enumerate(self._mean)
+                max(LEAST_NATS, float(one ** (1 / self._powers[place // 2])))
+                for place, one in enumerate(most)
             ],
         )
-
-
-def _comparable(nats: float) -> float:
-    return float(nats**_POWER)

@@ -21,6 +21,9 @@ MAX_AGENT_ID_BYTES: Final = 2048
 MAX_AHEAD_S: Final = 300.0
 """How far an event's time may lie past the moment the log took it in."""
 
+_LATEST_S: Final = 253_370_764_800.0
+"""The start of the year 9999 in seconds since the epoch: whatever is added still has a date."""
+
 _MAX_QUOTED_CHARS = 80
 _MAX_COUNT = 2**53
 """Counts are summed and compared as floats; above this they would lose exactness."""
@@ -113,7 +116,7 @@ class ActionEvent(BaseModel):
         ------
         EventError
             If the record is too large, is no JSON, does not fit the contract, or claims a time
-            more than `MAX_AHEAD_S` past `taken_in_s`.
+            before 1970 or more than `MAX_AHEAD_S` past `taken_in_s`.
         """
         if len(raw) > MAX_MESSAGE_BYTES:
             raise EventError(f"message of {len(raw)} bytes; at most {MAX_MESSAGE_BYTES} are taken")
@@ -126,6 +129,8 @@ class ActionEvent(BaseModel):
             if size > MAX_AGENT_ID_BYTES:
                 raise EventError(f"agent_id: {size} bytes; at most {MAX_AGENT_ID_BYTES} are taken")
         time_s = event.time.timestamp()
+        if not 0 <= time_s <= _LATEST_S:
+            raise EventError(f"time: {event.time.isoformat()} lies outside the years 1970 to 9998")
         event.__dict__["time_s"] = time_s  # what the cached property would find, without its lock
         if taken_in_s is not None and time_s > taken_in_s + MAX_AHEAD_S:
             raise EventError(

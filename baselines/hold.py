@@ -6,6 +6,8 @@ from typing import Literal, NamedTuple
 class Hold(NamedTuple):
     """Something that was alarmed on, and so is not learned now."""
 
-    what: Literal["tool", "target", "streak", "window", "hour"]
+    what: Literal["run", "streak", "window", "hour", "drift", "grant", "grants"]
     window: int = 0
     metric: int = 0
+    term: str = ""
+    value: float = 0.0

@@ -1,121 +1,36 @@
 """A profile: all that is known of one agent. Small, and bounded whatever the agent does."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection
 from typing import Any, Final, Literal
 from zlib import crc32
 
+from baselines.cohort import Cohort
+from baselines.conduct import Conduct
 from baselines.effect import EffectMap
 from baselines.event import ActionEvent
 from baselines.hold import Hold
 from baselines.last_act import LastAct
 from baselines.last_act import dump as dump_act
 from baselines.last_act import load as load_act
-from baselines.repeats import Call, Repeats
-from baselines.rhythm import Rhythm, Span
+from baselines.observation import Observation as Observation
+from baselines.rhythm import Rhythm
+from baselines.rules import FAMILIES as FAMILIES
+from baselines.rules import Rules as Rules
 from baselines.summary import Learned, Summary
 from baselines.tail import Tail
 from baselines.vocabulary import Vocabulary
 from baselines.window import WINDOWS_S, Window, load_hours, new_hours, outcome
+from baselines.work import Work
 
 FORMAT_VERSION: Final = 2
-FAMILIES: Final = ("run", "level", "rhythm", "silence")
-"""Kinds of score, each with a calibration and a share of the budget of its own."""
-_MAX_ALPHA: Final = 0.1
-MAX_TOOLS_WITH_TARGETS: Final = 128
 REMEMBERED_EVENTS: Final = 32
 """A repeat of an event is recognised among so many last events of its agent."""
 
-_HOUR_S = 3600
 _NOTHING_HELD: Final[frozenset[str]] = frozenset()
 
 
 class ProfileError(ValueError):
     """Stored data that is no profile of this version."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What a profile is learned by.
-
-    Parameters
-    ----------
-    window_alpha
-        By window length in seconds: the share of ordinary windows that may pass their limit.
-    promote_runs, promote_after_s
-        In how many distinct runs, and for how long, a quarantined term must be seen to be known;
-        the latter holds for a new level, too.
-    weekly
-        By family of scores: how many episodes a week may alarm though nothing is wrong.
-    """
-
-    window_alpha: dict[int, float] = field(default_factory=lambda: dict.fromkeys(WINDOWS_S, 1e-5))
-    promote_runs: int = 4
-    promote_after_s: float = 86_400.0
-    weekly: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(FAMILIES, 0.25))
-
-    def alpha(self, family: str, episodes_per_week: float) -> float:
-        """Share of a family's episodes that may alarm."""
-        return min(_MAX_ALPHA, self.weekly[family] / episodes_per_week)
-
-
-class Observation:
-    """One event beside the past of its agent, before anything is learned from it.
-
-    Attributes
-    ----------
-    time_s
-        Event time in seconds since the epoch.
-    over_limit
-        Whether a total of an open window is over its limit.
-    run
-        `trace_id`, or the agent's hour where there is none.
-    targets
-        The vocabulary of the tool's targets; None if the tool never had one.
-    streak
-        How many identical calls in a row this one makes, within the run.
-    scores
-        By family: how odd the detectors found the event, in nats; noted when they judge it.
-    excused
-        Outages of the whole shard since the agent's last event: not its silence.
-    """
-
-    __slots__ = (
-        "_effects",
-        "call",
-        "event",
-        "excused",
-        "over_limit",
-        "profile",
-        "run",
-        "scores",
-        "streak",
-        "targets",
-        "time_s",
-        "tool",
-    )
-
-    def __init__(
-        self, event: ActionEvent, profile: "Profile", effects: EffectMap, over_limit: bool
-    ) -> None:
-        self.event = event
-        self.time_s = event.time_s
-        self.profile = profile
-        self._effects = effects
-        self.over_limit = over_limit
-        self.scores: dict[str, float] = {}
-        self.excused: tuple[Span, ...] = ()
-        self.run = event.trace_id or f"hour:{int(self.time_s // _HOUR_S) * _HOUR_S}"
-        # An event without a tool is an action by itself, such as `login`.
-        self.tool = tool = event.tool or event.action
-        self.targets = profile.targets.get(tool)
-        self.call: Call = (tool, event.target, event.bytes_out, event.bytes_in)
-        self.streak = profile.repeats.count(self.run, self.call)
-
-    @property
-    def effect(self) -> str:
-        """What the action does: read, write, destructive, external or unknown."""
-        return self._effects.of(self.event)
 
 
 class Profile:
@@ -140,6 +55,7 @@ class Profile:
     __slots__ = (
         "agent_id",
         "agent_version",
+        "conduct",
         "due_s",
         "events",
         "first_seen_s",
@@ -148,14 +64,12 @@ class Profile:
         "last_act",
         "last_seen_s",
         "recent",
-        "repeats",
         "rhythm",
         "role",
         "rules",
         "tails",
-        "targets",
-        "tools",
         "windows",
+        "work",
     )
 
     def __init__(self, agent_id: str, rules: Rules) -> None:
@@ -168,15 +82,14 @@ class Profile:
         self.last_seen_s = 0.0
         self.hours = new_hours(rules.window_alpha)
         self.windows = [Window(length_s, self.hours) for length_s in WINDOWS_S]
-        self.tools = Vocabulary()
-        self.targets: dict[str, Vocabulary] = {}
-        self.repeats = Repeats()
         self.rhythm = Rhythm()
         self.last_act: LastAct | None = None
         self.due_s: float | None = None
         self.lag_s = 0.0
         self.recent: dict[int, int] = {}
+        self.conduct = Conduct()
         self.tails = {family: Tail() for family in FAMILIES}
+        self.work = Work(rules, self.tails["run"])
 
     def recall(self, event_id: str, raw: bytes) -> Literal["new", "repeat", "changed"]:
         """Whether this event was seen lately: not, just so, or with other content.
@@ -194,7 +107,19 @@ class Profile:
         recent[key] = content
         return "new" if known is None else "changed"
 
-    def observe(self, event: ActionEvent, effects: EffectMap) -> Observation:
+    @property
+    def tools(self) -> Vocabulary:
+        """The tools that the agent uses, by the number of runs that did."""
+        return self.work.habits.tools
+
+    @property
+    def targets(self) -> dict[str, Vocabulary]:
+        """By tool: the targets that the agent uses it on."""
+        return {tool: places.texts for tool, places in self.work.habits.targets.items()}
+
+    def observe(
+        self, event: ActionEvent, effects: EffectMap, cohort: Cohort | None = None
+    ) -> Observation:
         """Count the event into its windows and set it beside the past; learns nothing of it."""
         time_s, over = event.time_s, False
         if time_s >= self.windows[0].end_s:  # the shortest ends first
@@ -202,7 +127,7 @@ class Profile:
         counted = None if event.status == "ok" else outcome(event.status)
         for window in self.windows:
             over |= window.add(event.bytes_out, event.bytes_in, counted)
-        return Observation(event, self, effects, over)
+        return Observation(event, self, effects, cohort, over)
 
     def _pass_to(self, time_s: float) -> None:
         """Close the windows, and the agent-hour of their levels, that the time lies behind."""
@@ -230,21 +155,25 @@ class Profile:
         elif time_s > self.last_seen_s:
             self.last_seen_s = time_s
         self.events += 1
-        self.role, self.agent_version = event.role, event.agent_version
+        if event.role is not None:
+            self.role = event.role
+        version = event.agent_version
+        if version is not None and version != self.agent_version:
+            if self.agent_version is not None:
+                self.work.change(time_s)
+            self.agent_version = version
+        run, score = seen.open_run, seen.scores.get("run")
+        if score is not None:
+            run.take(seen.step, score)
         held = {hold.what for hold in holds} if holds else _NOTHING_HELD
         for hold in holds:
             if hold.what == "window":
                 self.windows[hold.window].alarmed.add(hold.metric)
-        # What waits in quarantine goes on waiting, also where it was not alarmed on again.
-        if "tool" in held or not self.tools.use(seen.tool):
-            self._hold(self.tools, seen.tool, seen)
-        target = event.target
-        if target is not None:
-            targets = seen.targets or self._open_targets(seen.tool)
-            if (held and ("target" in held or "tool" in held)) or not targets.use(target):
-                self._hold(targets, target, seen)
-        patience_s = self.rules.promote_after_s
-        self.repeats.take(seen.run, seen.call, seen.streak, "streak" in held, time_s, patience_s)
+        run.alarmed = run.alarmed or "run" in held
+        self.work.repeats.take(
+            run, seen.call, seen.streak, "streak" in held, time_s, self.rules.promote_after_s
+        )
+        self.conduct.learn(seen, holds)
 
     def _keep_rhythm(self, seen: Observation, pause: float, holds: Collection[Hold]) -> None:
         """Open the hour of an event that begins one, and keep the longest pause in it."""
@@ -269,16 +198,6 @@ class Profile:
             rhythm.longest_s = time_s - self.last_seen_s
             rhythm.pause = max(rhythm.pause, pause)
 
-    def _hold(self, terms: Vocabulary, term: str, seen: Observation) -> None:
-        rules = self.rules
-        terms.hold(term, seen.run, seen.time_s, rules.promote_runs, rules.promote_after_s)
-
-    def _open_targets(self, tool: str) -> Vocabulary:
-        if len(self.targets) >= MAX_TOOLS_WITH_TARGETS:
-            del self.targets[min(self.targets, key=lambda name: self.targets[name].uses)]
-        opened = self.targets[tool] = Vocabulary()
-        return opened
-
     def summary(self) -> Summary:
         """What a list of agents shows of it."""
         learned = {f: Learned(tail.episodes, tail.since_s) for f, tail in self.tails.items()}
@@ -302,12 +221,11 @@ class Profile:
             "seen_s": [self.first_seen_s, self.last_seen_s],
             "hours": self.hours.dump(),
             "windows": [window.dump() for window in self.windows],
-            "tools": self.tools.dump(),
-            "targets": [[tool, targets.dump()] for tool, targets in self.targets.items()],
-            "repeats": self.repeats.dump(),
+            "work": self.work.dump(),
             "rhythm": self.rhythm.dump(),
             "waited_for": [self.due_s, self.lag_s, dump_act(self.last_act)],
             "recent": list(self.recent.items()),
+            "conduct": self.conduct.dump(),
             "tails": {family: tail.dump() for family, tail in self.tails.items()},
         }
         return [FORMAT_VERSION, parts]
@@ -337,14 +255,13 @@ class Profile:
                 Window.load(window, length_s, profile.hours)
                 for window, length_s in zip(parts["windows"], WINDOWS_S, strict=True)
             ]
-            profile.tools = Vocabulary.load(parts["tools"])
-            profile.targets = {tool: Vocabulary.load(terms) for tool, terms in parts["targets"]}
-            profile.repeats = Repeats.load(parts["repeats"])
             profile.rhythm = Rhythm.load(parts["rhythm"])
             profile.due_s, profile.lag_s, act = parts["waited_for"]
             profile.last_act = load_act(act)
             profile.recent = dict(parts["recent"])
+            profile.conduct = Conduct.load(parts["conduct"])
             profile.tails = {family: Tail.load(parts["tails"][family]) for family in FAMILIES}
-        except (TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
+            profile.work = Work.load(parts["work"], rules, profile.tails["run"])
+        except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
             raise ProfileError(f"no profile: {error}") from None
         return profile

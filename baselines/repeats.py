@@ -2,82 +2,91 @@
 
 from typing import Any, Final
 
-from baselines.level import Level
+from river.stats import EWMean
 
-MAX_OPEN_RUNS: Final = 16
-"""Runs of one agent that are followed at once; of more, the one quiet for longest is let go."""
+from baselines.runs import MAX_CALLS, Call, Run
 
-_ANY_HOUR: Final = 0
-
-Call = tuple[str | None, str | None, int | None, int | None]
-"""Tool, target, bytes out, bytes in: what makes two calls identical."""
+_FADING_FACTOR: Final = 0.04
+MAX_HELD: Final = 8
+"""So many alarmed streaks in a row, spread over long enough, are what is usual now."""
 
 
 class Repeats:
-    """Streaks of identical calls per run, and a level of how long they usually get.
+    """How long streaks of identical calls usually get: those of at least two, the past fading."""
 
-    Attributes
-    ----------
-    level
-        Of the lengths of streaks of at least two.
-    """
-
-    __slots__ = ("_runs", "level")
+    __slots__ = ("_held", "_mean", "_streaks")
 
     def __init__(self) -> None:
-        self.level = Level("count")
-        self._runs: dict[str, tuple[Call, int, bool]] = {}
-
-    def count(self, run: str, call: Call) -> int:
-        """How long the run's streak is with this call."""
-        last = self._runs.get(run)
-        return last[1] + 1 if last is not None and last[0] == call else 1
+        self._streaks = 0
+        self._mean = EWMean(_FADING_FACTOR)
+        self._held: list[tuple[int, float]] = []
 
     @property
     def usual(self) -> float:
-        """How long a streak of at least two usually gets; 0 before the first."""
-        return self.level.expected(_ANY_HOUR)
+        """The usual length; 1 before there was any streak."""
+        return self._mean.get() if self._streaks else 1.0
 
-    def alarmed(self, run: str) -> bool:
-        """Whether the run's streak was alarmed on already."""
-        last = self._runs.get(run)
-        return last is not None and last[2]
+    @staticmethod
+    def count(run: Run, call: Call) -> tuple[int, int]:
+        """How long a streak the call makes, and how often it was made among its run's latest.
+
+        The latter also counts while a few calls take turns, as parallel calls do.
+        """
+        calls = run.calls
+        times = calls.get(call)
+        if times is None:
+            return 1, 1
+        return (run.streak + 1 if next(reversed(calls)) == call else 1), times + 1
 
     def take(
-        self, run: str, call: Call, streak: int, alarmed: bool, time_s: float, adopt_after_s: float
+        self, run: Run, call: Call, streak: int, alarmed: bool, time_s: float, adopt_after_s: float
     ) -> None:
         """Note one call; a streak that it ends is learned, or held if it was alarmed on."""
-        runs = self._runs
-        last = runs.get(run)
-        if last is None:
-            if len(runs) >= MAX_OPEN_RUNS:
-                self._end(runs.pop(next(iter(runs))), time_s, adopt_after_s)
-        else:
-            if len(runs) > 1:
-                del runs[run]  # to be put back as the most recent
-            if streak > 1:
-                alarmed = alarmed or last[2]
-            elif last[1] > 1:
-                self._end(last, time_s, adopt_after_s)
-        runs[run] = (call, streak, alarmed)
+        if streak == 1 and run.streak > 1:
+            self.end(run, time_s, adopt_after_s)
+        calls = run.calls
+        times = calls.pop(call, 0)
+        run.looping = alarmed or (times > 0 and run.looping)
+        run.streak = streak
+        if len(calls) >= MAX_CALLS:
+            del calls[next(iter(calls))]
+        calls[call] = times + 1
 
-    def _end(self, ended: tuple[Call, int, bool], time_s: float, adopt_after_s: float) -> None:
-        _, streak, alarmed = ended
-        if alarmed:
-            self.level.hold(streak, _ANY_HOUR, time_s, adopt_after_s)
-        elif streak > 1:
-            self.level.learn(streak, _ANY_HOUR)
+    def end(self, run: Run, time_s: float, adopt_after_s: float) -> None:
+        """Learn the run's streak; one that was alarmed on waits until such streaks have lasted."""
+        if run.looping:
+            self._held.append((run.streak, time_s))
+            if len(self._held) <= MAX_HELD:
+                return
+            if time_s - self._held[0][1] < adopt_after_s:
+                del self._held[1]  # keep the first, for how long it has lasted, and the newest
+                return
+            self._mean, self._streaks = EWMean(_FADING_FACTOR), 0
+            for streak, _ in self._held:
+                self._learn(streak)
+            self._held = []
+        elif run.streak > 1:
+            self._held = []
+            self._learn(run.streak)
+
+    def _learn(self, streak: int) -> None:
+        self._mean.update(float(streak))
+        self._streaks += 1
 
     def dump(self) -> list[Any]:
         """Plain data; `load` makes the same repeats of it."""
-        runs = [[run, *last] for run, last in self._runs.items()]
-        return [runs, self.level.dump()]
+        return [self._streaks, self._mean.get(), [list(held) for held in self._held]]
 
     @classmethod
     def load(cls, data: list[Any]) -> "Repeats":
-        """Undo `dump`."""
+        """Undo `dump`.
+
+        River's first update sets an `EWMean` to the value itself, so its state can be given
+        back without touching its internals.
+        """
         repeats = cls()
-        runs, level = data
-        repeats._runs = {run: (tuple(call), streak, alarmed) for run, call, streak, alarmed in runs}
-        repeats.level = Level.load(level, "count")
+        repeats._streaks, mean, held = data
+        if repeats._streaks:
+            repeats._mean.update(mean)
+        repeats._held = [(streak, time_s) for streak, time_s in held]
         return repeats

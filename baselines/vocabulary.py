@@ -1,112 +1,168 @@
-"""A vocabulary: the terms an agent uses, how often a new one turns up, and which must wait."""
+"""A vocabulary: the terms an agent uses, in how many runs each, and which ones must wait."""
 
 from dataclasses import dataclass
 from typing import Any, Final
+from zlib import crc32
 
-FADING_FACTOR: Final = 0.01
-"""Weight of the newest use in the rate of new terms."""
+FREQUENT: Final = 12
+"""A term seen in so many runs is beyond surprise."""
+YOUNG: Final = 3
+"""Below so many runs a term from an odd run waits in quarantine."""
 MAX_TERMS: Final = 512
 MAX_HELD: Final = 64
+_UNSEEN: Final = 0.5
+"""P-value of a first term: nothing is known yet, so nothing is odd."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """What a quarantined term must show to be known.
+
+    Parameters
+    ----------
+    runs
+        In so many distinct runs it must have been seen …
+    after_s
+        … spread over so long a time, evenly: of runs that come faster than `after_s / runs` after
+        one another only the first counts, so that invented runs are of no use.
+    """
+
+    runs: int
+    after_s: float
 
 
 @dataclass(slots=True)
 class Held:
-    """A quarantined term: alarmed on, and not known until enough runs have used it."""
+    """A quarantined term.
 
-    runs: int
-    last_run: str
+    Attributes
+    ----------
+    runs
+        Checksums of the distinct runs that counted.
+    first_s, counted_s
+        When the first and the last of them used it, in seconds since the epoch.
+    alarmed
+        Whether one of them was alarmed on: then ordinary runs do not make it known either.
+    """
+
+    runs: list[int]
     first_s: float
+    counted_s: float
+    alarmed: bool
 
 
 class Vocabulary:
-    """Known terms with how often each was used, and the decayed rate of new ones.
+    """Terms by the number of distinct runs that used them.
 
-    Both tables are bounded: the known term used least gives way, so does the oldest in quarantine.
+    How surprising a term is follows from how many terms are as rare as it: with n_j terms seen in
+    exactly j runs, the next use is of a term seen at most c times with probability
+    (sum over j <= c of (j + 1) n_{j+1}) / N (Good 1953, Biometrika 40). Both tables are
+    bounded: the known term used least gives way, so does the oldest in quarantine.
+
+    Attributes
+    ----------
+    known
+        Runs by term.
+    held
+        Terms in quarantine.
+    uses
+        Sum of `known`, those that gave way included.
     """
 
-    __slots__ = ("_last_new", "_new_rate", "held", "known", "uses")
+    __slots__ = ("_terms_by_runs", "held", "known", "uses")
 
     def __init__(self) -> None:
         self.known: dict[str, int] = {}
         self.held: dict[str, Held] = {}
         self.uses = 0
-        self._new_rate = 1.0  # as it was right after the last new term …
-        self._last_new = 0  # … which was so many uses ago as this is behind `uses`
+        self._terms_by_runs = [0] * (FREQUENT + 1)
 
-    def surprise(self) -> float:
-        """P-value of a term that is not known: how often the next term is a new one.
+    def p_value(self, term: str) -> float:
+        """How often the next use is of a term that is as rare as this one; 1 for a frequent one."""
+        runs = self.known.get(term, 0)
+        if runs >= FREQUENT:
+            return 1.0
+        if not self.uses:
+            return _UNSEEN
+        total = 0.5
+        for times in range(1, runs + 2):
+            total += times * self._terms_by_runs[times]
+        return min(1.0, total / (self.uses + 1))
 
-        The decayed share of uses that brought a new term, and never less than 1 / (uses + 2),
-        the rule of succession: what was never seen in n uses may still come once in n + 2.
-        """
-        faded = (1 - FADING_FACTOR) ** (self.uses - self._last_new)
-        return max(self._new_rate * faded, 1.0 / (self.uses + 2))
-
-    def use(self, term: str) -> bool:
-        """Learn one use of a term; False, and nothing learned, if it waits in quarantine."""
-        known = self.known
-        count = known.get(term)
-        if count is not None:
-            known[term] = count + 1
-            self.uses += 1
-        elif term in self.held:
-            return False
-        else:
-            self._meet(term)
-        return True
-
-    def _meet(self, term: str) -> None:
-        """Learn a new term. Between two of them the rate only fades, so nobody need update it."""
-        faded = (1 - FADING_FACTOR) ** (self.uses - self._last_new)
-        if self.uses:
-            self._new_rate = FADING_FACTOR + (1 - FADING_FACTOR) * self._new_rate * faded
+    def learn(self, term: str) -> None:
+        """Count one more run that used the term; it waits no longer."""
+        self.held.pop(term, None)
+        known, by_runs = self.known, self._terms_by_runs
+        runs = known.get(term, 0)
+        if not runs and len(known) >= MAX_TERMS:
+            rarest = min(known, key=known.__getitem__)
+            gone = known.pop(rarest)
+            if gone <= FREQUENT:
+                by_runs[gone] -= 1
+        if runs <= FREQUENT:
+            if runs:
+                by_runs[runs] -= 1
+            if runs < FREQUENT:
+                by_runs[runs + 1] += 1
+        known[term] = runs + 1
         self.uses += 1
-        self._last_new = self.uses
-        if len(self.known) >= MAX_TERMS:
-            del self.known[min(self.known, key=self.known.__getitem__)]
-        self.known[term] = 1
 
-    def hold(
-        self, term: str, run: str, time_s: float, promote_runs: int, promote_after_s: float
-    ) -> None:
-        """Keep an alarmed term apart; promote it once distinct runs over time have used it.
+    def must_wait(self, term: str, odd: bool) -> bool:
+        """Whether a run that used the term must `hold` it instead of learning it.
 
         Parameters
         ----------
         term
-            What was alarmed on.
+            The term.
+        odd
+            Whether the run was odd.
+        """
+        held = self.held.get(term)
+        return (held is not None and held.alarmed) or (odd and self.known.get(term, 0) < YOUNG)
+
+    def hold(
+        self, term: str, run: str, time_s: float, patience: Patience, *, alarmed: bool
+    ) -> None:
+        """Keep a term of an odd run apart; once enough runs over time used it, it is learned.
+
+        Parameters
+        ----------
+        term
+            The term.
         run
             The run that used it; several uses in one run count once.
         time_s
             When, in seconds since the epoch.
-        promote_runs, promote_after_s
-            In how many runs, and for how long, it must have been seen to become known.
+        patience
+            What it must show.
+        alarmed
+            Whether the run was alarmed on.
         """
-        held = self.held.get(term)
+        held, key = self.held.get(term), crc32(run.encode())
         if held is None:
             if len(self.held) >= MAX_HELD:
                 del self.held[next(iter(self.held))]
-            self.held[term] = Held(1, run, time_s)
-            return
-        if run != held.last_run:
-            held.runs += 1
-            held.last_run = run
-        if held.runs >= promote_runs and time_s - held.first_s >= promote_after_s:
-            del self.held[term]
-            self._meet(term)
+            held = self.held[term] = Held([key], time_s, time_s, alarmed)
+        elif key not in held.runs and time_s - held.counted_s >= patience.after_s / patience.runs:
+            held.runs.append(key)
+            held.counted_s = time_s
+        held.alarmed = held.alarmed or alarmed
+        if len(held.runs) >= patience.runs and time_s - held.first_s >= patience.after_s:
+            self.learn(term)
 
     def dump(self) -> list[Any]:
         """Plain data; `load` makes the same vocabulary of it."""
-        held = [[term, h.runs, h.last_run, h.first_s] for term, h in self.held.items()]
-        rate = [self._new_rate, self._last_new]
-        return [self.uses, rate, list(self.known.items()), held]
+        held = [[term, h.runs, h.first_s, h.counted_s, h.alarmed] for term, h in self.held.items()]
+        return [self.uses, list(self.known.items()), held]
 
     @classmethod
     def load(cls, data: list[Any]) -> "Vocabulary":
         """Undo `dump`."""
         vocabulary = cls()
-        vocabulary.uses, rate, known, held = data
-        vocabulary._new_rate, vocabulary._last_new = rate
+        vocabulary.uses, known, held = data
         vocabulary.known = dict(known)
-        vocabulary.held = {term: Held(runs, last, first) for term, runs, last, first in held}
+        for runs in vocabulary.known.values():
+            if runs <= FREQUENT:
+                vocabulary._terms_by_runs[runs] += 1
+        vocabulary.held = {term: Held(list(runs), *rest) for term, runs, *rest in held}
         return vocabulary

@@ -40,6 +40,10 @@ WINDOWS_S: Final[tuple[int, ...]] = (60, 3600)
 _SEASONAL_S: Final = 3600
 """Shorter windows follow the hours of the day by themselves."""
 
+_POWERS: Final[dict[Scale, float]] = {"count": 0.7, "bytes": 0.45}
+"""On these powers the largest surprises of an hour are compared. Their tail then falls at least as
+fast as exponentially for Poisson counts and for sizes whose logarithm is no wilder than Laplace's,
+which is what the fit of a tail needs to keep a budget of one alarm in hundreds of hours."""
 _LEAST_SPREADS: Final = (0.25, 0.25, 0.25, 0.6, 0.6, 0.6)
 """Of the largest surprises in an hour: the first failure ever is no alarm by itself."""
 _FIRST_CAUTION: Final[dict[Scale, float]] = {"count": 1.0, "bytes": 2.0}
@@ -221,11 +225,14 @@ def load_hours(data: list[Any], window_alpha: Mapping[int, float]) -> AgentHours
     return AgentHours.load(data, *_allowances(window_alpha))
 
 
-def _allowances(window_alpha: Mapping[int, float]) -> tuple[list[float], list[float]]:
-    """By level: the surprise that is allowed at first, and the least spread of the largest."""
+def _allowances(
+    window_alpha: Mapping[int, float],
+) -> tuple[list[float], list[float], list[float]]:
+    """By level: the surprise allowed at first, the least spread of the largest, their power."""
     first = [
         -log(window_alpha[length_s]) * _FIRST_CAUTION[scale]
         for length_s in WINDOWS_S
         for scale in SCALES
     ]
-    return first, [_LEAST_SPREADS[metric] for _ in WINDOWS_S for metric in range(len(METRICS))]
+    powers = [_POWERS[scale] for scale in SCALES]
+    return first, [*_LEAST_SPREADS] * len(WINDOWS_S), powers * len(WINDOWS_S)

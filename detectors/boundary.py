@@ -17,7 +17,7 @@ _PLURAL: Final[dict[Kind, str]] = {
     "verb": "verbs",
     "hour": "actions",
 }
-_HOLDS: Final[dict[Kind, Hold]] = {"tool": Hold("tool"), "target": Hold("target")}
+_HOLDS: Final[dict[Kind, Hold]] = {"tool": Hold("run"), "target": Hold("run")}
 """What is not learned for having been alarmed on."""
 _MAX_REMEMBERED: Final = 4096
 

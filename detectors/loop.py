@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from typing import Final
 
 from baselines.hold import Hold
-from baselines.profile import Observation
+from baselines.observation import Observation
 from detectors.explain import amount, name
 from detectors.finding import Finding, Severity
 
 MIN_CALLS: Final = 5
 """Identical calls in a row below this are never a loop, whatever the past says."""
 
-
+MIN_TURNS: Final = 15
+"""The same where a few calls take turns, as parallel calls do; some work is of that kind."""
 USUAL_FACTOR: Final = 1.5
 """A streak this many times as long as the agent's streaks usually are is still ordinary."""
 
@@ -27,28 +28,32 @@ class Loop:
 
     def judge(self, seen: Observation) -> Sequence[Finding]:
         """The finding of one event, if any."""
-        repeats = seen.profile.repeats
-        if seen.streak < MIN_CALLS or repeats.alarmed(seen.run):
+        streak, turns = seen.streak, seen.turns
+        if turns < MIN_CALLS or seen.open_run.looping:
             return ()
-        usual = repeats.usual
+        usual = seen.profile.work.repeats.usual
         threshold = max(MIN_CALLS - 1.0, USUAL_FACTOR * usual)
-        if seen.streak <= threshold:
-            return ()
+        if streak <= threshold:
+            threshold = max(MIN_TURNS - 1.0, USUAL_FACTOR * usual)
+            if turns <= threshold:
+                return ()
+            streak = turns
+        how = "in a row" if streak == seen.streak else "taking turns with few others"
         target = f" on {name(seen.event.target)}" if seen.event.target else ""
         return (
             Finding(
                 detector=self.name,
                 subject=f"{seen.tool}\n{seen.event.target or ''}",
                 episode=seen.run,
-                observed=float(seen.streak),
-                expected=max(1.0, usual),
+                observed=float(streak),
+                expected=usual,
                 unit="identical calls in a row",
                 threshold=threshold,
                 p_value=None,
                 calibration="declared",
                 severity=Severity.MEDIUM,
                 text=(
-                    f"called {name(seen.tool)}{target} {seen.streak} times in a row with requests "
+                    f"called {name(seen.tool)}{target} {streak} times {how} with requests "
                     f"and answers of equal size; up to {amount(threshold)} would be ordinary"
                 ),
                 hold=Hold("streak"),

@@ -2,80 +2,20 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
-from baselines.effect import EffectMap
+from baselines.cohort import Cohort, Cohorts
 from baselines.event import ActionEvent
 from baselines.last_act import keep, recall
-from baselines.profile import Observation, Profile, Rules
-from detectors.boundary import Boundary
-from detectors.budget import Budget
+from baselines.observation import Observation
+from baselines.profile import Profile
 from detectors.finding import Anomaly, Finding, anomaly_id
-from detectors.limits import Limits
-from detectors.loop import Loop
-from detectors.new_agent import NewAgent
-from detectors.novelty import NewTarget, NewTool
-from detectors.pattern import Patterns
-from detectors.rhythm import OffHours
+from detectors.policy import Policy as Policy
 from detectors.silence import Silence
-from detectors.spike import Spikes
 
 _MAX_REMEMBERED: Final = 10_000
 
 Observer = Callable[[Observation, Sequence[Finding]], None]
-
-
-class Detector(Protocol):
-    """Turns an observation into findings."""
-
-    def judge(self, seen: Observation) -> Sequence[Finding]:
-        """What is odd about the event; must not change anything."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """Everything that decides what is odd; the same policy over the same log finds the same.
-
-    Parameters
-    ----------
-    rules
-        What profiles are learned by.
-    effects
-        What tools do to the world.
-    detectors
-        Asked in this order, each for every event.
-    """
-
-    rules: Rules
-    effects: EffectMap
-    detectors: tuple[Detector, ...]
-
-    @classmethod
-    def of(
-        cls,
-        budget: Budget,
-        *,
-        limits: Sequence[Limits] = (),
-        declared: Patterns = (),
-        effects: EffectMap | None = None,
-        promote_runs: int = 4,
-        promote_after_s: float = 86_400.0,
-    ) -> "Policy":
-        """The policy that follows from a budget and from what people declared."""
-        detectors: tuple[Detector, ...] = (
-            Spikes(),
-            NewTool(budget),
-            NewTarget(budget),
-            Loop(),
-            OffHours(),
-        )
-        if limits:
-            detectors = (*detectors, Boundary(limits))
-        if declared:
-            detectors = (*detectors, NewAgent(declared))
-        rules = budget.rules(promote_runs, promote_after_s)
-        return cls(rules, effects or EffectMap(), detectors)
 
 
 @dataclass(slots=True)
@@ -113,6 +53,8 @@ class Shard:
         Agents whose profile changed since the last checkpoint.
     silence
         Waits for the agents; saved with the shard's offset.
+    cohorts
+        What agents of one role have in common; saved with the shard's offset, too.
     observer
         Sees each judgement before it is learned, in a replay; must not change anything.
     """
@@ -124,6 +66,7 @@ class Shard:
     dirty: set[str] = field(default_factory=set)
     tally: Tally = field(default_factory=Tally)
     silence: Silence = field(default_factory=Silence)
+    cohorts: Cohorts = field(default_factory=Cohorts)
     observer: Observer | None = None
     _raised: dict[str, None] = field(default_factory=dict)
     _judges: tuple[Callable[[Observation], Sequence[Finding]], ...] = ()
@@ -174,7 +117,7 @@ class Shard:
             self.tally.changed_ids += 1
         if event.time_s < profile.windows[0].start_s:
             self.tally.late += 1
-        seen = profile.observe(event, self.policy.effects)
+        seen = profile.observe(event, self.policy.effects, self._cohort(event))
         rhythm, time_s = profile.rhythm, seen.time_s
         enters = time_s >= rhythm.end_s
         if enters or time_s - profile.last_seen_s > rhythm.longest_s:
@@ -194,10 +137,13 @@ class Shard:
         if time_s >= profile.last_seen_s:
             profile.last_act = keep(event, offset)
         if time_s >= self.silence.pulse.next_s:
-            anomalies = [*anomalies, *self._missed(time_s)]
+            anomalies = (*anomalies, *self._missed(time_s))
         if enters:
             self.silence.wait_for(profile)
         return anomalies
+
+    def _cohort(self, event: ActionEvent) -> Cohort | None:
+        return self.cohorts.of(event.role) if self.policy.rules.cohorts else None
 
     def _missed(self, time_s: float) -> list[Anomaly]:
         """Move the watermark; the anomalies of the agents that are silent beyond their time."""

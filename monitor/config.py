@@ -25,7 +25,13 @@ from baselines.event import Effect
 from detectors.finding import SeverityField
 from monitor.config_boundaries import AgentsConfig, BoundaryConfig
 from monitor.config_checks import ENV_PREFIX, SECRET_KEYS, hint, reasons, refuse_secrets
-from monitor.config_detection import BudgetConfig, LearningConfig
+from monitor.config_detection import (
+    BudgetConfig,
+    CombinationConfig,
+    DriftConfig,
+    LearningConfig,
+    PrivilegeConfig,
+)
 from monitor.config_section import Seconds, Section
 from monitor.errors import UsageError
 
@@ -161,6 +167,9 @@ class Config(BaseSettings):
     store: StoreConfig = StoreConfig()
     budget: BudgetConfig = BudgetConfig()
     learning: LearningConfig = LearningConfig()
+    drift: DriftConfig = DriftConfig()
+    privilege: PrivilegeConfig = PrivilegeConfig()
+    combination: CombinationConfig = CombinationConfig()
     agents: AgentsConfig = AgentsConfig()
     boundaries: tuple[BoundaryConfig, ...] = ()
     effects: dict[str, Effect] = {}

@@ -4,7 +4,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from monitor.config_section import Section
+from detectors.drift import LEVEL_FACTOR, LIMIT
+from detectors.privilege import GIVE_BACK_AFTER_S, MORE_THAN_EVER
+from monitor.config_section import Seconds, Section
 
 
 class BudgetConfig(Section):
@@ -20,5 +22,38 @@ class LearningConfig(Section):
 
     promote_runs: Annotated[int, Field(ge=1)] = 4
     """In how many distinct runs a quarantined term must have been seen …"""
-    promote_after_s: Annotated[float, Field(ge=0)] = 86_400.0
+    promote_after_s: Annotated[float, Field(ge=0)] = 6 * 3600.0
     """… and over how long a time."""
+    strict_runs: Annotated[int, Field(ge=1)] = 6
+    """The same for what a tool's result brought into an external or destructive action: runs …"""
+    strict_after_s: Annotated[float, Field(ge=0)] = 2 * 86_400.0
+    """… and time."""
+    cohorts: bool = True
+    """Whether agents with little history lean on others of their role."""
+
+
+class DriftConfig(Section):
+    """How far an agent may move away from its approved profile."""
+
+    limit: Annotated[float, Field(gt=0, le=1)] = LIMIT
+    """Share of a week's runs that may do what lies beyond it."""
+    level_factor: Annotated[float, Field(gt=1)] = LEVEL_FACTOR
+    """How many times the calls and bytes per active hour that were usual when it was approved."""
+
+
+class PrivilegeConfig(Section):
+    """Elevated grants: how long and how many."""
+
+    give_back_after_s: Seconds = GIVE_BACK_AFTER_S
+    """Held for longer, and for longer than this agent usually does, a grant is an alert."""
+    more_than_ever: Annotated[int, Field(ge=1)] = MORE_THAN_EVER
+    """By how many scopes it may hold more at once than it ever did."""
+
+
+class CombinationConfig(Section):
+    """What makes a run toxic: untrusted content, confidential data, then an external send."""
+
+    untrusted_tools: tuple[str, ...] | None = None
+    """Tools that return what strangers wrote, as shell patterns; by default told by their names."""
+    confidential_targets: tuple[str, ...] = ()
+    """Targets that are confidential whatever class is reported, as shell patterns."""

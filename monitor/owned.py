@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from detectors.shard import Policy, Shard
 from detectors.silence import Silence
+from monitor.ledger import directives
+from monitor.ledger.directives import Directive
 from monitor.sources import Place
-from monitor.store import Store, shards
+from monitor.store import Store, cohorts, shards
 from monitor.store.shards import Claim
 
 NOT_SAVED: Final = -1
@@ -27,6 +29,10 @@ class Owned:
         `next_offset` as the last checkpoint has it.
     watermark_s
         Log time of the newest record, in seconds since the epoch.
+    pending
+        Directives stamped further on in the log, to be applied again when it is fed to there.
+    applied
+        Numbers of the directives that were applied since the claim.
     """
 
     claim: Claim
@@ -34,6 +40,8 @@ class Owned:
     next_offset: int
     saved_offset: int
     watermark_s: float = 0.0
+    pending: list[Directive] = field(default_factory=list)
+    applied: set[int] = field(default_factory=set)
 
     @classmethod
     def take(
@@ -52,11 +60,23 @@ class Owned:
         with store.state() as state:
             place = shards.adopt(state, claim, now_s)
             shared, due = shards.load_shared(state, claim)
+            known = cohorts.load(state, claim)
         saved = place.next_offset if place else NOT_SAVED
         shard = Shard(source, partition, policy)
         if shared is not None:
             shard.silence = Silence.load(shared["silence"], due)
-        return cls(claim, shard, saved, saved), place
+        for role, cohort in known:
+            shard.cohorts.admit(role, cohort)
+        owned = cls(claim, shard, saved, saved)
+        owned.recall(store)
+        return owned, place
+
+    def recall(self, store: Store) -> None:
+        """Look up the directives that the last checkpoint does not hold: to be applied (again)."""
+        source, partition = self.claim.source, self.claim.partition
+        with store.read() as ledger:
+            told = directives.since(ledger, source, partition, self.saved_offset)
+        self.pending = [directive for directive in told if directive.seq not in self.applied]
 
     def admit(self, store: Store, agent_ids: set[str]) -> None:
         """Bring the stored profiles of these agents into memory."""
@@ -78,6 +98,8 @@ class Owned:
             place = Place(self.next_offset, notes)
             shared = {"silence": self.shard.silence.dump()}
             shards.save(state, self.claim, place, changed, time.time(), shared)
+            cohorts.save(state, self.claim, self.shard.cohorts.changed())
         self.saved_offset = self.next_offset
         self.shard.dirty.clear()
+        self.shard.cohorts.saved()
         self.shard.forget_beyond(max_resident_agents)

@@ -4,10 +4,15 @@ from collections.abc import Sequence
 
 from alerting.policy import Guards, Rule
 from baselines.effect import EffectMap
+from baselines.exposure import Exposure
+from baselines.rules import Learning
 from detectors.budget import Budget
+from detectors.combination import Combination
+from detectors.drift import Drift
 from detectors.hours import Hours
 from detectors.limits import ALWAYS, Limits, Permit
-from detectors.shard import Policy
+from detectors.policy import Policy
+from detectors.privilege import Privilege
 from monitor.config import Config
 from monitor.config_boundaries import BoundaryConfig, PermitConfig, zone
 from monitor.ledger.intake import Response
@@ -20,8 +25,15 @@ def detection(config: Config) -> Policy:
         limits=[limits(boundary) for boundary in config.boundaries],
         declared=config.agents.declared,
         effects=EffectMap(config.effects),
-        promote_runs=config.learning.promote_runs,
-        promote_after_s=config.learning.promote_after_s,
+        learning=Learning(**dict(config.learning)),
+        across=(
+            Drift(config.drift.limit, config.drift.level_factor),
+            Privilege(config.privilege.give_back_after_s, config.privilege.more_than_ever),
+            Combination(),
+        ),
+        exposure=Exposure(
+            config.combination.untrusted_tools, config.combination.confidential_targets
+        ),
     )
 
 

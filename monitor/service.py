@@ -23,7 +23,7 @@ from monitor.dispatcher import Dispatcher
 from monitor.enforcement import enforcement_points, point_names
 from monitor.errors import TripswitchError
 from monitor.kill_lane import Driver, KillLane
-from monitor.ledger import alerts, outbox
+from monitor.ledger import alerts, directives, outbox
 from monitor.receivers import lease_s, open_receivers
 from monitor.sources import Source
 from monitor.sources.kafka import KafkaSource
@@ -197,6 +197,7 @@ def _schedule(
                 alerts_before_s=now_s - keep.alerts_days * _DAY_S,
             )
             outbox.prune(ledger, now_s - keep.outbox_days * _DAY_S)
+            directives.prune(ledger, now_s - keep.alerts_days * _DAY_S)
 
     jobs.add_job(_guarded(resolve, store), "interval", seconds=15, id="resolve quiet alerts")
     jobs.add_job(_guarded(prune, store), "interval", hours=1, id="retention", jitter=300)

@@ -9,6 +9,7 @@ The order of things, for each batch that a poll returns:
    that checks the epoch of every shard in it. Only then wake the lanes that act on it.
 5. Every few seconds, for each shard: flush the dead letters, then save changed profiles and
    `next_offset` in one transaction that checks the epoch, then tell the source (advisory).
+   What people taught meanwhile is stamped and applied right behind it (`directives`).
 
 A crash anywhere replays from the last checkpoint: the same events meet the same profiles, so the
 same anomalies come out, and the ledger passes over those it has. While the store cannot be
@@ -27,6 +28,7 @@ from sqlalchemy.exc import DBAPIError
 
 from detectors.finding import Anomaly
 from detectors.shard import Policy, Tally
+from monitor import directives
 from monitor.counts import Counts
 from monitor.dead_letter import DeadLetter, DeadLetterError, DeadLetters
 from monitor.decode import decode
@@ -151,6 +153,7 @@ class Worker:
                 self._durably(lambda owned=owned: self._save(owned))  # type: ignore[misc]
             if self.owned:
                 self.source.commit({p: o.saved_offset for p, o in self.owned.items()})
+        self._durably(lambda: directives.teach(self.store, self.source.name, self.owned))
         self._next_checkpoint_s = time.monotonic() + self.timing.checkpoint_s
 
     def _reassign(self) -> set[int]:
@@ -176,8 +179,8 @@ class Worker:
     def _consume(self, owned: Owned, chunk: Chunk) -> list[Anomaly]:
         """Feed a chunk to its shard, a slice at a time."""
         found: list[Anomaly] = []
-        for start in range(0, len(chunk.records), SLICE):
-            found += self._feed(owned, chunk.records[start : start + SLICE])
+        for records in directives.slices(self.store, owned, chunk, SLICE, self._durably):
+            found += self._feed(owned, records)
         owned.next_offset = chunk.next_offset
         self.counts.anomalies += len(found)
         return found
@@ -255,10 +258,6 @@ class Worker:
             self._drop(partition)
             raise
         self.counts.checkpoints += 1
-        self._tally(owned)
-
-    def _tally(self, owned: Owned) -> None:
-        """Take over what the shard counted since its last checkpoint, and say what is odd in it."""
         tally, owned.shard.tally = owned.shard.tally, Tally()
         self.counts.add(tally)
         if tally.changed_ids:

@@ -15,6 +15,7 @@ from alerting.killswitch import AgentState
 from alerting.render import clean
 from baselines.summary import EPISODES_TO_LEARN, Learned
 from monitor.cli.app import ConfigOption, JsonOption, app, open_store, print_json_lines
+from monitor.cli.approval import approval_app
 from monitor.ledger.agents import Standing, standings
 from monitor.ledger.alerts import open_alerts
 from monitor.store import inventory
@@ -37,6 +38,7 @@ class State(StrEnum):
 
 agents_app = typer.Typer(rich_markup_mode=None)
 app.add_typer(agents_app, name="agents")
+agents_app.add_typer(approval_app)
 
 
 @agents_app.callback(

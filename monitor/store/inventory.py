@@ -106,8 +106,8 @@ def newest(
         since = profiles.c.calibrated_since
         query = query.where(since.is_not(None) if calibrated else since.is_(None))
     rows = state.execute(query).mappings().all()
-    sightings = _sightings(state, [row["agent_id"] for row in rows])
-    return [Known(_summary(row), sightings[row["agent_id"]]) for row in rows]
+    found = sightings(state, [row["agent_id"] for row in rows])
+    return [Known(_summary(row), found[row["agent_id"]]) for row in rows]
 
 
 def tally(state: Connection) -> Tally:
@@ -121,7 +121,8 @@ def was_used(state: Connection) -> bool:
     return state.execute(select(shards.c.epoch).limit(1)).first() is not None
 
 
-def _sightings(state: Connection, agent_ids: Sequence[str]) -> dict[str, list[Sighting]]:
+def sightings(state: Connection, agent_ids: Sequence[str]) -> dict[str, list[Sighting]]:
+    """Where each of these agents has a profile, the newest first."""
     found: dict[str, list[Sighting]] = {agent_id: [] for agent_id in agent_ids}
     for start in range(0, len(agent_ids), _MAX_PARAMETERS):
         rows = state.execute(

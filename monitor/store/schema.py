@@ -181,6 +181,28 @@ grants = Table(
     Column("revoked_by", String, comment="'trip:ID', 'blocked:ID' if added while cut off, or who"),
 )
 
+directives = Table(
+    "directives",
+    ledger,
+    Column(
+        "seq",
+        BigInteger().with_variant(Integer, "sqlite"),
+        primary_key=True,
+        comment="order of creation",
+    ),
+    Column("agent_id", String, nullable=False, index=True),
+    Column("kind", String, nullable=False, comment="what is done to the profile: approve"),
+    Column("by", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("source", String, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("offset", BigInteger, comment="applied before this record; null: not yet"),
+    Column("stamped_at", Float),
+    comment="what people taught, and at which place of the log it was applied",
+)
+Index("directives_by_place", directives.c.source, directives.c.partition, directives.c.offset)
+
 audit = Table(
     "audit",
     ledger,
@@ -244,5 +266,15 @@ damaged_profiles = Table(
     Column("agent_id", String, primary_key=True),
     Column("found_at", Float, primary_key=True),
     Column("reason", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+cohorts = Table(
+    "cohorts",
+    state,
+    Column("source", String, primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("role_key", String, primary_key=True),
+    Column("checksum", String, nullable=False),
     Column("body", LargeBinary, nullable=False),
 )

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 
 from baselines.agent_hours import HOUR_S, LEAST_NATS, AgentHours
 
-FIRST_NATS, SPREADS = (9.0, 18.0), (0.25, 0.25)
+FIRST_NATS, SPREADS, POWERS = (9.0, 18.0), (0.25, 0.25), (0.7, 0.45)
 nats = st.floats(0, 600)
 
 
 def passed(scores: list[tuple[float, float]]) -> AgentHours:
     """AgentHours in which the two levels had these as their largest surprises."""
-    hours = AgentHours(FIRST_NATS, SPREADS)
+    hours = AgentHours(FIRST_NATS, SPREADS, POWERS)
     for number, (one, other) in enumerate(scores):
         hours.enter(number * HOUR_S)
         hours.note(0, one, 0.0)
@@ -69,14 +69,14 @@ def test_the_score_of_an_hour_is_its_largest() -> None:
 
 @pytest.mark.parametrize(("every_h", "per_week"), [(1, 168), (24, 7), (7, 24)])
 def test_its_pace_is_how_many_hours_of_a_week_it_acts_in(every_h: int, per_week: int) -> None:
-    hours = AgentHours(FIRST_NATS, SPREADS)
+    hours = AgentHours(FIRST_NATS, SPREADS, POWERS)
     for number in range(0, 8 * 168, every_h):
         hours.enter(number * HOUR_S)
     assert hours.per_week == pytest.approx(per_week, rel=0.1)
 
 
 def test_in_its_first_hours_an_agent_is_not_taken_to_act_all_week() -> None:
-    hours = AgentHours(FIRST_NATS, SPREADS)
+    hours = AgentHours(FIRST_NATS, SPREADS, POWERS)
     hours.enter(0.0)
     assert hours.per_week < 8
 
@@ -86,7 +86,7 @@ def test_dump_and_load(scores: list[tuple[float, float]], limit: float) -> None:
     hours = passed(scores)
     hours.allow(limit)
     hours.note(0, 7.0, 3.0)
-    again = AgentHours.load(json.loads(json.dumps(hours.dump())), FIRST_NATS, SPREADS)
+    again = AgentHours.load(json.loads(json.dumps(hours.dump())), FIRST_NATS, SPREADS, POWERS)
     assert [again.allowed(level) for level in (0, 1)] == [hours.allowed(level) for level in (0, 1)]
     for one in (again, hours):
         one.enter(1e6)
@@ -96,4 +96,4 @@ def test_dump_and_load(scores: list[tuple[float, float]], limit: float) -> None:
 
 def test_hours_of_other_levels_are_refused() -> None:
     with pytest.raises(ValueError, match="number of levels"):
-        AgentHours.load(passed([]).dump(), (9.0,), (0.25,))
+        AgentHours.load(passed([]).dump(), (9.0,), (0.25,), (0.7,))

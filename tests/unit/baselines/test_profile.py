@@ -10,13 +10,21 @@ from hypothesis import strategies as st
 
 from baselines.effect import EffectMap
 from baselines.hold import Hold
+from baselines.observation import Observation
 from baselines.profile import REMEMBERED_EVENTS, Profile, ProfileError, Rules
+from detectors.surprise import Surprise
 from tests.kit.events import START_S, event, raw_event
 
+SURPRISE = Surprise()
 
-def feed(profile: Profile, number: int, time_s: float, *holds: Hold, **fields: Any) -> None:
+
+def feed(profile: Profile, number: int, time_s: float, *holds: Hold, **fields: Any) -> Observation:
+    """Judge and learn one event; hold these."""
     seen = event(number, time_s, **fields)
-    profile.learn(profile.observe(seen, EffectMap()), holds)
+    observed = profile.observe(seen, EffectMap())
+    SURPRISE.judge(observed)
+    profile.learn(observed, holds)
+    return observed
 
 
 def test_a_repeat_and_a_changed_event_are_told_apart() -> None:
@@ -41,12 +49,15 @@ def test_a_streak_is_counted_within_its_run() -> None:
 
 def test_what_was_alarmed_on_is_not_learned() -> None:
     profile = Profile("payroll-1", Rules())
-    feed(profile, 1, START_S)
-    feed(profile, 2, START_S, Hold("tool"), tool="wire", target="mallory")
-    feed(profile, 3, START_S, Hold("target"), target="elsewhere")
+    feed(profile, 1, START_S, trace_id="usual")
+    feed(profile, 2, START_S, Hold("run"), tool="wire", target="mallory", trace_id="odd")
+    feed(profile, 3, START_S, target="elsewhere", trace_id="odd")
+    assert not profile.tools.known, "a run is learned when it is over"
+    feed(profile, 4, START_S + 7200, trace_id="later")
     assert set(profile.tools.known) == {"read_ledger"}
-    assert set(profile.tools.held) == {"wire"}
+    assert "wire" in profile.tools.held
     assert set(profile.targets["read_ledger"].known) == {"account-1"}
+    assert "elsewhere" in profile.targets["read_ledger"].held, "the whole run waits"
     assert "mallory" in profile.targets["wire"].held
 
 
@@ -64,34 +75,32 @@ def test_it_is_bounded_whatever_the_agent_does() -> None:
 
 
 calls = st.tuples(
-    st.integers(0, 4000),
+    st.integers(0, 40_000),
     st.sampled_from(["read", "send", "wire"]),
     st.sampled_from([None, "x", "y", "z"]),
     st.sampled_from(["t1", "t2", None]),
     st.integers(0, 2**53),
     st.sampled_from(["ok", "error"]),
-    st.sampled_from(
-        [(), (Hold("tool"),), (Hold("target"), Hold("window", 0, 1)), (Hold("streak"),)]
-    ),
+    st.sampled_from([(), (Hold("run"),), (Hold("run"), Hold("window", 0, 1)), (Hold("streak"),)]),
 )
 
 
 @settings(max_examples=50)
 @given(st.lists(calls, max_size=60), st.lists(calls, min_size=1, max_size=10))
 def test_dump_and_load_go_on_exactly_alike(before: list[Any], after: list[Any]) -> None:
-    def play(profile: Profile, some: list[Any]) -> None:
+    def play(profile: Profile, some: list[Any]) -> list[Any]:
+        told = []
         for number, (at, tool, target, trace, size, status, holds) in enumerate(some):
-            if "target" in {h.what for h in holds} and target is None:
-                holds = ()
-            feed(profile, number, START_S + at, *holds, tool=tool, target=target,
-                 trace_id=trace, bytes_out=size, status=status)  # fmt: skip
+            seen = feed(profile, number, START_S + at, *holds, tool=tool, target=target,
+                        trace_id=trace, bytes_out=size, status=status)  # fmt: skip
+            told.append((seen.scores, seen.streak, seen.turns, seen.over_limit))
+        return told
 
     profile = Profile("payroll-1", Rules())
     play(profile, before)
     again = Profile.load(ormsgpack.unpackb(ormsgpack.packb(profile.dump())), Rules())
     assert again.dump() == profile.dump()
-    play(profile, after)
-    play(again, after)
+    assert play(again, after) == play(profile, after)
     assert again.dump() == profile.dump()
 
 

@@ -3,72 +3,157 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baselines.vocabulary import MAX_HELD, MAX_TERMS, Vocabulary
+from baselines.vocabulary import FREQUENT, MAX_HELD, MAX_TERMS, YOUNG, Patience, Vocabulary
 
 DAY_S = 86_400.0
+FOUR_A_DAY = Patience(4, DAY_S)
+
+
+def hold(terms: Vocabulary, run: str, time_s: float, patience: Patience = FOUR_A_DAY) -> bool:
+    """Use one term in an alarmed run; whether it still waits."""
+    if terms.must_wait("x", odd=True):
+        terms.hold("x", run, time_s, patience, alarmed=True)
+    return "x" in terms.held and "x" not in terms.known
 
 
 def test_a_new_term_is_the_less_likely_the_longer_none_came() -> None:
-    terms = Vocabulary()
-    assert terms.surprise() == 1.0
-    surprises = []
+    terms, rates = Vocabulary(), []
     for _ in range(300):
-        terms.use("a")
-        surprises.append(terms.surprise())
-    assert surprises == sorted(surprises, reverse=True)
-    assert terms.surprise() >= 1 / (300 + 2), "never less than the rule of succession says"
+        terms.learn("a")
+        rates.append(terms.p_value("new"))
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] > 0
 
 
 def test_an_explorer_is_expected_to_explore() -> None:
+    explorer, steady = Vocabulary(), Vocabulary()
+    for number in range(400):
+        explorer.learn(f"page-{number}" if number % 4 == 0 else "page-0")
+        steady.learn("page-0")
+    assert 0.15 < explorer.p_value("new") < 0.35, "one in four was new"
+    assert steady.p_value("new") < explorer.p_value("new") / 10
+
+
+@given(st.lists(st.sampled_from("abcdefgh"), max_size=200))
+def test_the_rarer_a_term_the_odder_and_the_frequent_is_not(words: list[str]) -> None:
     terms = Vocabulary()
-    for number in range(500):
-        terms.use(f"page-{number}" if number % 4 == 0 else "page-0")
-    assert 0.15 < terms.surprise() < 0.35
+    for word in words:
+        terms.learn(word)
+    by_runs = sorted((terms.known.get(term, 0), terms.p_value(term)) for term in "abcdefghi")
+    p_values = [p_value for _, p_value in by_runs]
+    assert p_values == sorted(p_values)
+    assert all(0 < p_value <= 1 for p_value in p_values)
+    assert all(p_value == 1 for runs, p_value in by_runs if runs >= FREQUENT)
 
 
 def test_promotion_needs_both_runs_and_time() -> None:
     quick, slow, steady = Vocabulary(), Vocabulary(), Vocabulary()
     for number in range(50):
-        quick.hold("x", f"run-{number}", number * 60.0, 4, DAY_S)
-        slow.hold("x", "the same run", number * DAY_S, 4, DAY_S)
-    assert "x" in quick.held
-    assert "x" in slow.held
-    for number in range(4):
-        assert "x" not in steady.known
-        steady.hold("x", f"run-{number}", number * DAY_S / 3, 4, DAY_S)
+        assert hold(quick, f"run-{number}", number * 60.0), "invented runs within the hour"
+        assert hold(slow, "the same run", number * DAY_S)
+    assert [hold(steady, f"run-{n}", n * DAY_S / 3) for n in range(4)] == [True, True, True, False]
     assert "x" in steady.known
     assert not steady.held
 
 
-@given(st.lists(st.text(max_size=3), max_size=2000))
-def test_it_is_bounded_whatever_comes(words: list[str]) -> None:
+def test_two_runs_taking_turns_are_two() -> None:
     terms = Vocabulary()
-    for number, word in enumerate(words):
-        terms.use(word + str(number))
-        terms.hold(word + str(number), "run", float(number), 4, DAY_S)
+    assert all(hold(terms, "ab"[number % 2], number * DAY_S) for number in range(20))
+    assert hold(terms, "c", 21 * DAY_S)
+    assert not hold(terms, "d", 22 * DAY_S)
+
+
+def test_a_burst_at_either_end_of_the_time_is_one_run() -> None:
+    terms = Vocabulary()
+    times = [*range(0, 100, 10), *(DAY_S + second for second in range(0, 100, 10))]
+    assert all(hold(terms, f"run-{time_s}", time_s) for time_s in times)
+
+
+def test_time_that_goes_back_does_not_count() -> None:
+    terms = Vocabulary()
+    assert all(hold(terms, f"run-{number}", -number * DAY_S) for number in range(20))
+
+
+def test_an_odd_run_does_not_hold_what_is_well_known() -> None:
+    terms = Vocabulary()
+    for _ in range(YOUNG):
+        assert terms.must_wait("x", odd=True)
+        assert not terms.must_wait("x", odd=False)
+        terms.learn("x")
+    assert not terms.must_wait("x", odd=True)
+
+
+def test_what_was_alarmed_on_waits_in_ordinary_runs_too() -> None:
+    alarmed, odd = Vocabulary(), Vocabulary()
+    alarmed.hold("x", "a", 0.0, FOUR_A_DAY, alarmed=True)
+    odd.hold("x", "a", 0.0, FOUR_A_DAY, alarmed=False)
+    assert alarmed.must_wait("x", odd=False)
+    assert not odd.must_wait("x", odd=False)
+    odd.learn("x")
+    assert not odd.held
+
+
+words = st.lists(st.tuples(st.sampled_from("abcdefghij"), st.integers(0, 40)), max_size=600)
+
+
+@given(words)
+def test_it_is_bounded_whatever_comes(some: list[tuple[str, int]]) -> None:
+    terms = Vocabulary()
+    for number, (word, kind) in enumerate(some * 4):
+        terms.learn(f"{word}{number}")
+        terms.hold(f"{word}{number % 400}", f"run-{number}", number * 60.0 * kind,
+                   Patience(1 + kind, 60.0 * kind), alarmed=bool(kind))  # fmt: skip
     assert len(terms.known) <= MAX_TERMS
     assert len(terms.held) <= MAX_HELD
+    assert all(0 < terms.p_value(term) <= 1 for term in (*terms.known, "new"))
 
 
 def test_the_term_used_least_gives_way() -> None:
     terms = Vocabulary()
     for _ in range(3):
-        terms.use("often")
+        terms.learn("often")
     for number in range(MAX_TERMS + 10):
-        terms.use(f"once-{number}")
+        terms.learn(f"once-{number}")
     assert "often" in terms.known
+    assert "once-0" not in terms.known
 
 
-@given(st.lists(st.tuples(st.sampled_from("abcdef"), st.booleans()), max_size=100))
-def test_dump_and_load_go_on_exactly_alike(uses: list[tuple[str, bool]]) -> None:
+uses = st.tuples(
+    st.sampled_from("abcdef"), st.sampled_from(["learn", "odd", "alarmed"]), st.integers(1, 90)
+)
+
+
+@given(st.lists(uses, max_size=150), st.lists(uses, max_size=50))
+def test_dump_and_load_go_on_exactly_alike(
+    before: list[tuple[str, str, int]], after: list[tuple[str, str, int]]
+) -> None:
+    def play(terms: Vocabulary, some: list[tuple[str, str, int]]) -> None:
+        at_s = 0.0
+        for number, (term, how, wait) in enumerate(some):
+            at_s += wait * 600.0
+            if how == "learn":
+                terms.learn(term)
+            else:
+                terms.hold(term, f"run-{number % 7}", at_s, Patience(3, DAY_S / 4),
+                           alarmed=how == "alarmed")  # fmt: skip
+
     terms = Vocabulary()
-    for number, (term, held) in enumerate(uses):
-        if held:
-            terms.hold(term, f"run-{number}", number * 3600.0, 3, DAY_S)
-        else:
-            terms.use(term)
+    play(terms, before)
+    again = Vocabulary.load(json.loads(json.dumps(terms.dump())))
+    play(terms, after)
+    play(again, after)
+    assert again.dump() == terms.dump()
+    assert [again.p_value(term) for term in "abcdefg"] == [terms.p_value(t) for t in "abcdefg"]
+
+
+def test_a_full_one_read_back_forgets_the_same_terms() -> None:
+    terms = Vocabulary()
+    for number in range(MAX_TERMS):
+        for _ in range(1 + number % 15):
+            terms.learn(f"term-{number}")
     again = Vocabulary.load(json.loads(json.dumps(terms.dump())))
     for one in (terms, again):
-        one.use("z")
+        for number in range(100):
+            one.learn(f"new-{number}")
     assert again.dump() == terms.dump()
-    assert again.surprise() == terms.surprise()
+    assert [again.p_value(t) for t in terms.known] == [terms.p_value(t) for t in terms.known]

@@ -2,7 +2,9 @@ from typing import Any
 
 from detectors.budget import Budget
 from detectors.finding import Anomaly
-from detectors.shard import Policy, Shard
+from detectors.loop import MIN_TURNS
+from detectors.policy import Policy
+from detectors.shard import Shard
 from tests.kit.events import START_S, event, raw_event
 
 
@@ -22,10 +24,30 @@ def test_the_fifth_identical_call_in_a_run_alarms_once() -> None:
 
 def test_calls_that_differ_are_no_loop() -> None:
     one = Shard("log", 0, Policy.of(Budget()))
-    for n in range(30):
-        assert feed(one, n, START_S + n, trace_id="r", bytes_out=n % 2) == []
-    for n in range(30, 60):
+    for n in range(60):
+        assert feed(one, n, START_S + n, trace_id="r", bytes_out=n) == []
+    for n in range(60, 90):
         assert feed(one, n, START_S + n, trace_id=f"r{n}") == []
+    for n in range(90, 150):
+        assert feed(one, n, START_S + n, trace_id="s", target=f"page-{n % 7}") == []
+
+
+def test_parallel_calls_that_take_turns_are_a_loop() -> None:
+    one = Shard("log", 0, Policy.of(Budget()))
+    found = [feed(one, n, START_S + n, trace_id="r", bytes_out=n % 2) for n in range(60)]
+    first = next(n for n, anomalies in enumerate(found) if anomalies)
+    assert first < 2 * MIN_TURNS
+    (loop,) = found[first]
+    assert (loop.detector, loop.calibration) == ("loop", "declared")
+    assert "taking turns" in loop.text
+    assert not any(found[first + 1 :]), "one loop, however many calls take part in it"
+
+
+def test_a_few_repeats_that_others_interrupt_are_no_loop() -> None:
+    one = Shard("log", 0, Policy.of(Budget()))
+    for n in range(MIN_TURNS):
+        target = "x" if n % 5 < 4 else f"y{n}"
+        assert feed(one, n, START_S + n, trace_id="r", target=target) == []
 
 
 def test_an_agent_whose_work_is_to_poll_is_given_its_usual_length() -> None:

@@ -1,12 +1,19 @@
+from functools import cache
+from typing import Any
+
 import ormsgpack
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from baselines.cohort import Cohort
 from baselines.profile import Profile
-from detectors.budget import SHARES, Budget
+from detectors.budget import Budget
 from detectors.finding import Anomaly
 from detectors.limits import Limits
-from detectors.shard import Policy, Shard
+from detectors.policy import Policy
+from detectors.shard import Shard
+from detectors.silence import Silence
+from tests.kit.clerk import HOUR_S
 from tests.kit.events import START_S, event, raw_event
 
 POLICY = Policy.of(Budget(500.0), limits=[Limits(tools=("read", "send"))])
@@ -34,6 +41,26 @@ def play(one: Shard, some: list[Step], first: int = 0, at_s: float = START_S) ->
     return found
 
 
+def stored(one: Shard) -> Shard:
+    """The shard that a restart makes of what a checkpoint of it holds."""
+    profiles, cohorts, silence = ormsgpack.unpackb(
+        ormsgpack.packb(
+            [
+                [profile.dump() for profile in one.profiles.values()],
+                [[role, cohort.dump()] for role, cohort in one.cohorts.changed()],
+                one.silence.dump(),
+            ]
+        )
+    )
+    other = Shard(one.source, one.partition, one.policy)
+    other.admit(Profile.load(profile, one.policy.rules) for profile in profiles)
+    for role, cohort in cohorts:
+        other.cohorts.admit(role, Cohort.load(cohort))
+    due = [(p.due_s, p.agent_id) for p in other.profiles.values() if p.due_s is not None]
+    other.silence = Silence.load(silence, due)
+    return other
+
+
 @settings(max_examples=40)
 @given(steps, st.integers(0, 120))
 def test_saved_and_loaded_at_any_point_it_finds_the_same(some: list[Step], cut: int) -> None:
@@ -41,14 +68,86 @@ def test_saved_and_loaded_at_any_point_it_finds_the_same(some: list[Step], cut: 
     before, after = some[:cut], some[cut:]
     first = Shard("log", 0, POLICY)
     found = [a.anomaly_id for a in play(first, before)]
-    second = Shard("log", 0, POLICY)
-    second.admit(
-        Profile.load(ormsgpack.unpackb(ormsgpack.packb(profile.dump())), POLICY.rules)
-        for profile in first.profiles.values()
-    )
     at_s = START_S + sum(step[3] for step in before)
-    found += [a.anomaly_id for a in play(second, after, first=len(before), at_s=at_s)]
+    found += [a.anomaly_id for a in play(stored(first), after, first=len(before), at_s=at_s)]
     assert list(dict.fromkeys(found)) == whole
+
+
+@cache
+def peers() -> Shard:
+    """A shard with agents of one role, one of them calibrated, one that has just begun."""
+    one = Shard("log", 0, Policy.of(Budget(50.0)))
+    number = 0
+    for run in range(200):
+        for agent in ("veteran", "second", "novice")[: 3 if run > 170 else 2]:
+            number += 1
+            feed(one, number, START_S + run * HOUR_S, agent, f"page-{run % 5}", f"{agent}-{run}")
+    return one
+
+
+def feed(
+    one: Shard, number: int, time_s: float, agent: str, target: str, run: str, **fields: Any
+) -> list[Anomaly]:
+    fields |= {"agent_id": agent, "role": "clerk", "target": target, "trace_id": run}
+    return list(
+        one.feed(event(number, time_s, **fields), raw_event(number, time_s, **fields), number)
+    )
+
+
+acts = st.lists(
+    st.tuples(
+        st.sampled_from(["veteran", "second", "novice", "newborn"]),
+        st.sampled_from(["page-1", "page-9", "drop@mallory.example", "/srv/board/plan.txt"]),
+        st.sampled_from(["read_ledger", "send_email", "delete_ledger", "search"]),
+        st.sampled_from([None, "user", "tool", "model"]),
+        st.sampled_from([5, 400, 2000, 30_000]),
+        st.sampled_from(["1", "2"]),
+    ),
+    max_size=40,
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(acts, st.integers(0, 40))
+def test_with_peers_too_it_goes_on_exactly_alike(some: list[Any], cut: int) -> None:
+    def go_on(one: Shard, part: list[Any], first: int) -> list[Anomaly]:
+        found = []
+        for number, (agent, target, tool, origin, _, version) in enumerate(part, start=first):
+            at_s = START_S + 200 * HOUR_S + sum(act[4] for act in some[: number + 1])
+            found += feed(one, 10_000 + number, at_s, agent, target, f"{agent}-{at_s // HOUR_S}",
+                          tool=tool, target_origin=origin, agent_version=version)  # fmt: skip
+        return found
+
+    whole, halves = stored(peers()), stored(peers())
+    expected = {a.anomaly_id: a for a in go_on(whole, some, 0)}
+    found = go_on(halves, some[:cut], 0)
+    again = stored(halves)
+    again.cohorts.admit("clerk", Cohort.load(clerks(halves).dump()))
+    found += go_on(again, some[cut:], cut)
+    assert {a.anomaly_id: a for a in reversed(found)} == expected, "scores and words, too"
+    assert {name: p.dump() for name, p in again.profiles.items()} == {
+        name: p.dump() for name, p in whole.profiles.items()
+    }
+    assert clerks(again).dump() == clerks(whole).dump()
+
+
+def clerks(one: Shard) -> Cohort:
+    cohort = one.cohorts.of("clerk")
+    assert cohort is not None
+    return cohort
+
+
+def test_a_new_agent_of_a_known_role_is_judged_by_its_peers() -> None:
+    one = stored(peers())
+    strange = {"tool": "send_email", "target_origin": "tool", "target_source": "browse"}
+    at_s = START_S + 201 * HOUR_S
+    (found,) = feed(one, 9000, at_s, "novice", "drop@mallory.example", "odd", **strange)
+    assert found.calibration == "uncalibrated"
+    fields = strange | {"role": None}
+    alone = stored(peers())
+    raw = raw_event(9000, at_s, agent_id="novice", target="drop@mallory.example", **fields)
+    parsed = event(9000, at_s, agent_id="novice", target="drop@mallory.example", **fields)
+    assert alone.feed(parsed, raw, 9000) == ()
 
 
 def test_a_repeat_is_dropped_and_a_changed_event_is_scored() -> None:
@@ -70,11 +169,8 @@ def test_a_late_event_is_scored_and_counted_as_late() -> None:
 def test_one_agents_terms_never_excuse_anothers() -> None:
     one = Shard("log", 0, POLICY)
     play(one, [("a", "send", "x", 60, 1)] * 50)
-    assert (
-        "send"
-        not in Shard("log", 0, POLICY).profiles.get("b", Profile("b", POLICY.rules)).tools.known
-    )
-    play(one, [("b", "read", "x", 60, 1)])
+    play(one, [("b", "read", "x", 60, 1), ("b", "read", "x", 7200, 1)], first=100)
+    assert set(one.profiles["a"].tools.known) == {"send"}
     assert set(one.profiles["b"].tools.known) == {"read"}
 
 
@@ -85,7 +181,3 @@ def test_the_least_recent_profiles_leave_memory() -> None:
         one.feed(event(number, START_S + number, agent_id=f"agent-{number}"), raw, number)
     one.forget_beyond(3)
     assert set(one.profiles) == {"agent-7", "agent-8", "agent-9"}
-
-
-def test_the_budget_is_spent_once() -> None:
-    assert sum(SHARES.values()) == 1.0

@@ -156,7 +156,7 @@ def test_it_says_who_is_cut_off_and_who_has_an_open_alert(
 def test_what_agents_say_of_themselves_is_shown_safely(
     opened: Store, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    beyond: dict[str, Any] = {"time": "0001-01-01T00:00:00+14:00"}
+    beyond: dict[str, Any] = {"time": "1970-01-01T00:00:00Z"}
     checkpoint(opened, profile(HOSTILE, role="\x1b]0;x\x07" * 50, agent_version="v" * 1000))
     checkpoint(opened, profile("antique", **beyond), partition=4)
     assert run(["agents"]) == 0
@@ -167,7 +167,7 @@ def test_what_agents_say_of_themselves_is_shown_safely(
     assert max(map(len, told.splitlines())) <= 200
     newest, antique = listed(capsys)
     assert newest["agent_id"] == HOSTILE
-    assert antique["last_seen"].startswith("0001-01-01T00:00:00")
+    assert antique["last_seen"].startswith("1970-01-01T00:00:00")
 
 
 def test_no_profile_is_loaded_to_list_it(opened: Store, capsys: pytest.CaptureFixture[str]) -> None:

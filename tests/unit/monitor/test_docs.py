@@ -55,7 +55,8 @@ def keys(model: type[BaseModel]) -> list[str]:
         config.SourceConfig, config.KafkaConfig, config.StoreConfig, config.AlertsConfig,
         config.SlackConfig, config.TripRule, config.TripConfig, config.RetentionConfig,
         config.Config, config_detection.BudgetConfig, config_detection.LearningConfig,
-        config_boundaries.BoundaryConfig,
+        config_detection.DriftConfig, config_detection.PrivilegeConfig,
+        config_detection.CombinationConfig, config_boundaries.BoundaryConfig,
         config_boundaries.PermitConfig, config_boundaries.AgentsConfig,
     ],
 )  # fmt: skip
