@@ -163,13 +163,14 @@ class Profile:
                 self.work.change(time_s)
             self.agent_version = version
         run, score = seen.open_run, seen.scores.get("run")
-        if score is not None:
-            run.take(seen.step, score)
         held = {hold.what for hold in holds} if holds else _NOTHING_HELD
         for hold in holds:
             if hold.what == "window":
                 self.windows[hold.window].alarmed.add(hold.metric)
-        run.alarmed = run.alarmed or "run" in held
+        if score is not None:
+            self.work.take(run, seen.step, score, alarmed="run" in held)
+        elif "run" in held:
+            run.alarmed = True
         self.work.repeats.take(
             run, seen.call, seen.streak, "streak" in held, time_s, self.rules.promote_after_s
         )

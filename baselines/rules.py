@@ -33,8 +33,8 @@ class Learning:
 
     promote_runs: int = 4
     promote_after_s: float = 6 * 3600.0
-    strict_runs: int = 6
-    strict_after_s: float = 2 * 86_400.0
+    strict_runs: int = 5
+    strict_after_s: float = 86_400.0
     cohorts: bool = True
 
     def patience(self, step: Step) -> Patience:

@@ -48,6 +48,9 @@ class Run:
         Those used so far, in order of first use.
     score
         The largest so far.
+    fresh_score
+        The largest of steps that tell something new: what waits in strict quarantine since an
+        alarm has been told.
     alarmed
         Whether it was alarmed on.
     calls
@@ -61,6 +64,7 @@ class Run:
     __slots__ = (
         "alarmed",
         "calls",
+        "fresh_score",
         "last_s",
         "looping",
         "name",
@@ -78,7 +82,7 @@ class Run:
         self.steps: dict[Step, float] = {}
         self.odd_steps = 0
         self.tools: list[str] = []
-        self.score = 0.0
+        self.score = self.fresh_score = 0.0
         self.alarmed = False
         self.calls: dict[Call, int] = {}
         self.streak = 0
@@ -92,21 +96,30 @@ class Run:
             or len(self.steps) >= MAX_STEPS
         )
 
-    def take(self, step: Step, score: float) -> None:
-        """Note a step that it did not have yet."""
+    def take(self, step: Step, score: float, *, told: bool = False) -> None:
+        """Note a step that it did not have yet; `told` if an alarm has told its like already."""
         self.steps[step] = score
         if step.tool not in self.tools:
             self.tools.append(step.tool)
         if score > 0:
             self.odd_steps += 1
             self.score = max(self.score, score)
+            if not told:
+                self.fresh_score = max(self.fresh_score, score)
 
     def dump(self) -> list[Any]:
         """Plain data; `load` makes the same run of it."""
         steps = [[*step, score] for step, score in self.steps.items()]
         calls = [[*call, times] for call, times in self.calls.items()]
         times_s = [self.start_s, self.last_s]
-        marks = [self.odd_steps, self.score, self.alarmed, self.streak, self.looping]
+        marks = [
+            self.odd_steps,
+            self.score,
+            self.fresh_score,
+            self.alarmed,
+            self.streak,
+            self.looping,
+        ]
         return [self.name, times_s, steps, calls, marks]
 
     @classmethod
@@ -118,7 +131,8 @@ class Run:
         for *step, nats in steps:
             run.steps[Step(*step)] = nats
         run.tools = list(dict.fromkeys(step.tool for step in run.steps))
-        run.odd_steps, run.score, run.alarmed, run.streak, run.looping = marks
+        run.odd_steps, run.score, run.fresh_score, run.alarmed, *streak = marks
+        run.streak, run.looping = streak
         for tool, target, bytes_out, bytes_in, times in calls:
             run.calls[tool, target, bytes_out, bytes_in] = times
         return run

@@ -15,6 +15,7 @@ from baselines.vocabulary import Patience
 QUARANTINED_SHARE: Final = 0.02
 """Rare terms of so many of the oddest runs wait in quarantine, alarmed on or not."""
 MAX_RECENT: Final = 12
+MAX_TOLD: Final = 64
 CHANGE_RUNS: Final = 20
 """For so many runs after a new version the agent may learn new ways faster …"""
 CHANGE_AGAIN_S: Final = 86_400.0
@@ -39,6 +40,8 @@ class Work:
         Of the last runs, oldest first.
     alpha
         Share of runs that may alarm at the agent's pace.
+    told
+        Tools and targets of strict steps that were alarmed on; they tell nothing new.
     changed_s
         When a new version was seen, in seconds since the epoch; None: never.
     """
@@ -54,6 +57,7 @@ class Work:
         "repeats",
         "rules",
         "tail",
+        "told",
     )
 
     def __init__(self, rules: Rules, tail: Tail) -> None:
@@ -62,6 +66,7 @@ class Work:
         self.habits = Habits()
         self.repeats = Repeats()
         self.recent_scores: deque[float] = deque(maxlen=MAX_RECENT)
+        self.told: dict[tuple[str, str | None], None] = {}
         self.changed_s: float | None = None
         self._relaxed_runs = 0
         self._pace = Pace()
@@ -86,6 +91,21 @@ class Work:
             self._end(ended, cohort)
         return run
 
+    def take(self, run: Run, step: Step, score: float, *, alarmed: bool) -> None:
+        """Note a judged step of a run.
+
+        What a strict step was alarmed on for is a story by itself until it is known: alarms that
+        go on telling it must not raise the limit for the next one.
+        """
+        strict = score > 0 and is_strict(step)
+        key = (step.tool, step.target)
+        run.take(step, score, told=strict and key in self.told)
+        run.alarmed = run.alarmed or alarmed
+        if strict and alarmed:
+            if len(self.told) >= MAX_TOLD and key not in self.told:
+                del self.told[next(iter(self.told))]
+            self.told[key] = None
+
     def change(self, time_s: float) -> None:
         """Note that the agent has a new version."""
         if self.changed_s is None or time_s - self.changed_s >= CHANGE_AGAIN_S:
@@ -104,8 +124,8 @@ class Work:
         self.repeats.end(run, run.last_s, self.rules.promote_after_s)
         if may_teach:
             if cohort is not None and not tail.calibrated:
-                cohort.take_young(run.score, self.alpha, run.last_s)
-            tail.take(run.score, self.alpha, run.last_s)
+                cohort.take_young(run.fresh_score, self.alpha, run.last_s)
+            tail.take(run.fresh_score, self.alpha, run.last_s)
             self.habits.learn(run, odd, self._patience)
             if cohort is not None and not odd:
                 cohort.learn(run)
@@ -123,6 +143,7 @@ class Work:
             self.habits.dump(),
             self.repeats.dump(),
             list(self.recent_scores),
+            [list(key) for key in self.told],
             [self.changed_s, self._relaxed_runs],
             self._pace.dump(),
             self._runs.dump(),
@@ -132,9 +153,10 @@ class Work:
     def load(cls, data: list[Any], rules: Rules, tail: Tail) -> "Work":
         """Undo `dump`; the tail is stored with the others."""
         work = cls(rules, tail)
-        habits, repeats, recent, (work.changed_s, work._relaxed_runs), pace, runs = data
+        habits, repeats, recent, told, (work.changed_s, work._relaxed_runs), pace, runs = data
         work.habits, work.repeats = Habits.load(habits), Repeats.load(repeats)
         work.recent_scores.extend(recent)
+        work.told = dict.fromkeys(told)
         work._pace, work._runs = Pace.load(pace), Runs.load(runs)
         work.alpha = rules.alpha("run", work._pace.runs_per_week)
         return work

@@ -24,9 +24,9 @@ class LearningConfig(Section):
     """In how many distinct runs a quarantined term must have been seen …"""
     promote_after_s: Annotated[float, Field(ge=0)] = 6 * 3600.0
     """… and over how long a time."""
-    strict_runs: Annotated[int, Field(ge=1)] = 6
+    strict_runs: Annotated[int, Field(ge=1)] = 5
     """The same for what a tool's result brought into an external or destructive action: runs …"""
-    strict_after_s: Annotated[float, Field(ge=0)] = 2 * 86_400.0
+    strict_after_s: Annotated[float, Field(ge=0)] = 86_400.0
     """… and time."""
     cohorts: bool = True
     """Whether agents with little history lean on others of their role."""

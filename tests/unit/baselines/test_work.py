@@ -139,3 +139,19 @@ def test_dump_and_load_go_on_exactly_alike(before: list[Any], after: list[Any], 
     assert play(again, after, 1e7) == play(work, after, 1e7)
     assert again.dump() == work.dump()
     assert again.tail.dump() == work.tail.dump()
+
+
+def test_a_series_of_one_attack_does_not_raise_the_limit_for_the_next() -> None:
+    strict = step("wire", "external")
+    ends = []
+    for repeats in (0, 40):
+        work = worked(3 * (SKIPPED + FITTED))
+        at_s = 1000 * HOUR_S
+        for number in range(repeats):
+            run = work.run(f"attack-{number}", at_s + number * 60, None)
+            work.take(run, strict, 30.0, alarmed=True)
+        work.run("later", at_s + 24 * HOUR_S, None)
+        ends.append(work.tail.limit(0.01))
+    calm, attacked = ends
+    assert attacked < 2 * calm
+    assert Work.load(work.dump(), Rules(), Tail()).told == {("wire", "target"): None}

@@ -5,15 +5,15 @@ from baselines.window import METRICS, WINDOWS_S
 from detectors.budget import SHARES, WEEK_S, Budget
 
 
-def test_it_is_spent_once() -> None:
-    assert sum(SHARES.values()) == pytest.approx(1.0)
+def test_no_part_of_it_is_spent_twice() -> None:
+    assert sum(SHARES.values()) <= 1.0
     assert set(SHARES) == set(FAMILIES)
 
 
 @pytest.mark.parametrize("alerts", [0.1, 1.0, 10.0])
-def test_what_is_allowed_to_all_families_is_the_budget(alerts: float) -> None:
+def test_what_is_allowed_to_all_families_is_within_the_budget(alerts: float) -> None:
     rules = Budget(alerts).rules(Learning())
-    assert sum(rules.weekly.values()) == pytest.approx(alerts)
+    assert 0.8 * alerts < sum(rules.weekly.values()) <= alerts
     windows = sum(
         alpha * WEEK_S / length_s * len(METRICS) for length_s, alpha in rules.window_alpha.items()
     )
