@@ -12,7 +12,7 @@ def odd_stream(events: int = 3000, agents: int = 7, seed: int = 5) -> list[bytes
     rng = np.random.default_rng(seed)
     lines, at_s = [], START_S
     for number in range(events):
-        at_s += float(rng.exponential(9.0))
+        at_s += float(rng.exponential(60.0))
         agent = f"agent-{int(rng.integers(agents))}"
         odd = number > events // 3 and rng.random() < 0.03
         if rng.random() < 0.004:
