@@ -156,7 +156,7 @@ class Work:
         habits, repeats, recent, told, (work.changed_s, work._relaxed_runs), pace, runs = data
         work.habits, work.repeats = Habits.load(habits), Repeats.load(repeats)
         work.recent_scores.extend(recent)
-        work.told = dict.fromkeys(told)
+        work.told = dict.fromkeys((tool, target) for tool, target in told)
         work._pace, work._runs = Pace.load(pace), Runs.load(runs)
         work.alpha = rules.alpha("run", work._pace.runs_per_week)
         return work
