@@ -4,6 +4,7 @@ from sqlalchemy import func, select
 
 from alerting.alert import Alert
 from detectors.finding import Anomaly
+from monitor.ledger import alerts as ledger_alerts
 from monitor.ledger import trips
 from monitor.store import Store
 from monitor.store.schema import alerts, anomalies, profiles
@@ -15,10 +16,24 @@ def learned_until(store: Store) -> float:
         return connection.scalar(select(func.max(profiles.c.last_seen))) or 0.0
 
 
-def alert_count(store: Store) -> int:
-    """How many alerts were ever opened."""
+def counts(store: Store) -> tuple[int, int]:
+    """How many alerts were ever opened, and how many anomalies they gather."""
     with store.read() as connection:
-        return connection.scalar(select(func.count()).select_from(alerts)) or 0
+        opened, gathered = (
+            connection.scalar(select(func.count()).select_from(table)) or 0
+            for table in (alerts, anomalies)
+        )
+    return opened, gathered
+
+
+def put_behind(store: Store, now_s: float) -> None:
+    """Resolve every open alert, as somebody on call would who has looked at them all."""
+    with store.ledger() as connection:
+        for alert in ledger_alerts.newest(connection, open_only=True):
+            ledger_alerts.resolve_by_person(
+                connection, alert.alert_id, by="demo", reason="about the simulated past",
+                receivers=(), now_s=now_s,
+            )  # fmt: skip
 
 
 def alert_since(store: Store, agent_id: str, since_s: float) -> Alert | None:

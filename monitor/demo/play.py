@@ -45,7 +45,8 @@ class Outcome:
     """What happened, as ledger and simulator have it."""
 
     history: int
-    false_alarms: int
+    past_alerts: int
+    past_anomalies: int
     sent: Summary
     wrong: dict[str, int]
     """Wrong actions by the status that they ended with."""
@@ -91,7 +92,10 @@ def play(stage: Stage, narrator: Narrator, seed: int) -> Outcome:
     wait = Wait(stage)
     narrator.brief = True
     history, acts = _learn(stage, wait, narrator, fleet.acts(), now_s)
-    false_alarms = follow.alert_count(stage.store)
+    past_alerts, past_anomalies = follow.counts(stage.store)
+    narrator.say(f"it found {past_anomalies} of them odd; the {past_alerts} alerts that gather "
+                 "these are resolved now, as by somebody who looked at them")  # fmt: skip
+    follow.put_behind(stage.store, time.time())
     narrator.brief = False
 
     narrator.chapter(f"Normal work: {_AGENTS} agents, live; a gateway asks for a grant each time")
@@ -103,7 +107,7 @@ def play(stage: Stage, narrator: Narrator, seed: int) -> Outcome:
             _incident(stage, Wait(stage, fleet_run), narrator, wrong)
         finally:
             stop.set()
-    return _outcome(stage, history, false_alarms, sent, wrong)
+    return _outcome(stage, history, (past_alerts, past_anomalies), sent, wrong)
 
 
 class _Wrong:
@@ -183,11 +187,11 @@ def _incident(stage: Stage, wait: Wait, narrator: Narrator, wrong: _Wrong) -> No
 
 
 def _outcome(
-    stage: Stage, history: int, false_alarms: int, sent: Summary, wrong: _Wrong
+    stage: Stage, history: int, past: tuple[int, int], sent: Summary, wrong: _Wrong
 ) -> Outcome:
     trip = follow.trip_of(stage.store, VICTIM)
     alert = follow.alert_since(stage.store, VICTIM, wrong.began_s or 0.0)
     evidence = None if trip is None else follow.evidence_of(stage.store, trip)
     if trip is None or alert is None or evidence is None:
         raise DemoError(f"the ledger no longer has what it had; see {stage.log}")
-    return Outcome(history, false_alarms, sent, wrong.by_status, alert, trip, evidence)
+    return Outcome(history, *past, sent, wrong.by_status, alert, trip, evidence)

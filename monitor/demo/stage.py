@@ -31,7 +31,7 @@ alerts_per_agent_per_week = 50   # these agents do a week's work in a day
 # A rule that a person wrote; what was learned from the past comes on top of it.
 [[boundaries]]
 roles = ["payroll"]
-targets = ["EMP-*", "tax/*", "https://*", "*@corp.example"]
+targets = ["EMP-*", "tax/*", "https://*/*", "*@corp.example"]
 severity = "critical"
 
 [[trip.rules]]

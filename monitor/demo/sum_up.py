@@ -14,7 +14,7 @@ def sum_up(outcome: Outcome, narrator: Narrator) -> None:
     narrator.chapter("Summary")
     for name, value in (
         ("actions in the days before", f"{outcome.history:,}"),
-        ("alerts about those days", f"{outcome.false_alarms}"),
+        ("anomalies in those days", f"{outcome.past_anomalies}, in {outcome.past_alerts} alerts"),
         ("actions while you watched", f"{outcome.sent.events}"),
         ("alert", f"{outcome.alert.alert_id} on {VICTIM}, {outcome.alert.severity.label}"),
         ("  its reason", outcome.evidence.text),
@@ -41,7 +41,8 @@ def document(outcome: Outcome, config: Path | None = None) -> dict[str, Any]:
     return {
         "config": str(config) if config else None,
         "history_events": outcome.history,
-        "history_alerts": outcome.false_alarms,
+        "history_alerts": outcome.past_alerts,
+        "history_anomalies": outcome.past_anomalies,
         "live_events": outcome.sent.events,
         "agent_id": trip.agent_id,
         "alert_id": alert.alert_id,
