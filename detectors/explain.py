@@ -53,17 +53,21 @@ def amount(value: float) -> str:
 
 
 def figure(value: float) -> str:
-    """Whole numbers whole, others to four digits; huge ones in powers of ten.
+    """Whole numbers whole, others to four digits; huge ones in powers of ten, tiny ones as 0.
 
     Examples
     --------
     >>> figure(12_345_678), figure(0.123456), figure(3e18), figure(math.inf)
     ('12,345,678', '0.1235', '3.000e+18', 'inf')
+    >>> figure(0.00007187), figure(3e-9)
+    ('0.000072', '0')
     """
     if not abs(value) < _ENDLESS:
         return str(math.copysign(math.inf, value)) if abs(value) >= _ENDLESS else "nan"
     if abs(value) >= 1e15:
         return f"{value:.3e}"
+    if abs(value) < 1e-3:
+        return f"{round(value, 6) + 0.0:.6f}".rstrip("0").rstrip(".")
     return f"{value + 0.0:,.0f}" if value == int(value) or abs(value) >= 1e4 else f"{value:.4g}"
 
 
@@ -84,7 +88,7 @@ def lasting(seconds: float) -> str:
     Examples
     --------
     >>> lasting(42), lasting(450), lasting(4 * 3600 + 100), lasting(200_000)
-    ('42 s', '8 min', '4 h 2 min', '2 d 8 h')
+    ('42 s', '8 min', '4 h 2 min', '2 d 7 h')
     """
     if seconds < 90:
         return f"{seconds:.0f} s"
