@@ -31,7 +31,7 @@ def surprise(deviation: float, windows: int) -> float:
     Examples
     --------
     >>> round(surprise(0.0, 50), 3), round(surprise(3.0, 50), 2), round(surprise(3.0, 8), 2)
-    (0.693, 6.09, 4.46)
+    (0.693, 6.08, 4.36)
     """
     freedom = windows - 1
     square = deviation * deviation / (1 + 1 / windows)

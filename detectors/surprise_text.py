@@ -61,7 +61,7 @@ def evidence(seen: Observation, rarity: Rarity, parts: Mapping[str, float]) -> t
     if rarity.context < 1:
         said["sequence"] = (
             f"of runs that used {', '.join(map(name, seen.open_run.tools[-_MOST_USUAL:]))} "
-            f"about {100 * rarity.context:.2g} % also use {name(step.tool)}"
+            f"about {_percent(rarity.context)} also use {name(step.tool)}"
         )
     if rarity.parent < 1:
         said["delegation"] = f"delegated by {name(step.parent)}; {_usual(habits.parents)}"
@@ -72,6 +72,10 @@ def evidence(seen: Observation, rarity: Rarity, parts: Mapping[str, float]) -> t
     if seen.profile.work.changing:
         lines.append(f"the agent's version changed to {name(seen.event.agent_version)} lately")
     return tuple(lines)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
 
 
 def _origin(seen: Observation) -> str:

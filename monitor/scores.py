@@ -1,8 +1,9 @@
 """The scores of a replay: every judgement as a line of JSON, for people who tune.
 
 A family of scores (`run`, `level`, `rhythm`, `silence`) has a line wherever it was judged, with the
-p-value that the agent's past gave *before* the event was learned. A detector without a score, such
-as a declared rule, has one where it fired.
+p-value that the agent's past gave *before* the event was learned. A step that its run had already
+is not judged again; a level is judged by a compare, and has a line where it passed its limit. A
+detector without a score, such as a declared rule, has one where it fired.
 """
 
 import json

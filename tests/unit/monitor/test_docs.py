@@ -1,5 +1,7 @@
 """What the documents promise is there, and what is there is documented."""
 
+import doctest
+import importlib
 import re
 import subprocess
 import sys
@@ -16,6 +18,7 @@ from monitor.cli.app import MODULES, app, register, run
 ROOT = Path(__file__).resolve().parents[3]
 README = (ROOT / "README.md").read_text("utf-8")
 EXAMPLE = (ROOT / "deploy" / "tripswitch.toml").read_text("utf-8")
+FLOORS = ["baselines", "detectors", "alerting", "monitor"]
 
 
 def commands() -> list[str]:
@@ -97,9 +100,22 @@ def test_the_event_in_the_readme_is_one() -> None:
     assert ActionEvent.parse(block.encode()).agent_id == "payroll-1"
 
 
-@pytest.mark.parametrize("floor", ["baselines", "detectors", "alerting", "monitor"])
+@pytest.mark.parametrize("floor", FLOORS)
 def test_every_module_of_a_floor_is_in_its_readme(floor: str) -> None:
     readme = (ROOT / floor / "README.md").read_text("utf-8")
     for path in (ROOT / floor).glob("*.py"):
         if not path.stem.startswith("_"):
             assert f"`{path.stem}`" in readme, path.name
+
+
+def modules_with_examples() -> list[str]:
+    paths = [path for floor in FLOORS for path in sorted((ROOT / floor).rglob("*.py"))]
+    named = [path.relative_to(ROOT).with_suffix("") for path in paths if ">>>" in path.read_text()]
+    return [".".join(path.parts) for path in named]
+
+
+@pytest.mark.parametrize("name", modules_with_examples())
+def test_the_examples_in_docstrings_are_true(name: str) -> None:
+    tried = doctest.testmod(importlib.import_module(name))
+    assert tried.attempted > 0
+    assert tried.failed == 0
