@@ -17,6 +17,9 @@ MAX_TOOLS_WITH_GROUPS: Final = 128
 MAX_GROUPS: Final = 64
 """A tool with more groups of targets than this is approved for any target: it explores."""
 MAX_BEYOND: Final = 64
+"""Terms beyond it that are kept in words, the newest."""
+MAX_COUNTED: Final = 512
+"""Terms beyond it that are counted, by hash alone."""
 MAX_TEXT_CHARS: Final = 120
 
 _NO_GROUPS: Final[set[int]] = set()
@@ -70,13 +73,14 @@ class Approved:
         The newest terms that are not in it, by hash.
     """
 
-    __slots__ = ("_groups", "_terms", "at_s", "beyond", "by", "hourly")
+    __slots__ = ("_counted", "_groups", "_terms", "at_s", "beyond", "by", "hourly")
 
     def __init__(self) -> None:
         self.at_s: float | None = None
         self.by: str | None = None
         self.hourly: Hourly | None = None
         self.beyond: dict[int, Beyond] = {}
+        self._counted: set[int] = set()
         self._terms: set[int] = set()
         self._groups: dict[int, set[int] | None] = {}
 
@@ -139,6 +143,15 @@ class Approved:
         """A person approves what the agent does by now: what lay beyond is in it."""
         self._accept(0)
         self.at_s, self.by, self.hourly = at_s, by, None
+        self._counted.clear()
+
+    @property
+    def breadth(self) -> int:
+        """How many distinct terms beyond it were used since; more than `MAX_COUNTED` count as that.
+
+        Those count, too, that `beyond` has forgotten.
+        """
+        return len(self._counted)
 
     @property
     def terms(self) -> int:
@@ -167,14 +180,16 @@ class Approved:
             for key, b in self.beyond.items()
         ]
         hourly = None if self.hourly is None else list(self.hourly)
-        return [self.at_s, self.by, hourly, sorted(self._terms), groups, beyond]
+        counted = sorted(self._counted)
+        return [self.at_s, self.by, hourly, sorted(self._terms), groups, beyond, counted]
 
     @classmethod
     def load(cls, data: list[Any]) -> "Approved":
         """Undo `dump`."""
         approved = cls()
-        approved.at_s, approved.by, hourly, terms, groups, beyond = data
+        approved.at_s, approved.by, hourly, terms, groups, beyond, counted = data
         approved.hourly = None if hourly is None else Hourly(*hourly)
+        approved._counted = set(counted)
         approved._terms = set(terms)
         approved._groups = {tool: None if some is None else set(some) for tool, some in groups}
         approved.beyond = {key: Beyond(*rest) for key, *rest in beyond}
@@ -213,6 +228,8 @@ class Approved:
 
     def _note(self, key: int, term: Beyond, time_s: float, run: int) -> None:
         """Count the use of a term that is not approved; the oldest gives way to a new one."""
+        if self.at_s is not None and len(self._counted) < MAX_COUNTED:
+            self._counted.add(key)
         known = self.beyond.get(key)
         if known is None:
             if len(self.beyond) >= MAX_BEYOND:

@@ -23,7 +23,7 @@ MAX_RUNS: Final = 64
 """Runs of one agent that are followed at once; of more, the one that began first is let go."""
 MAX_KNOWN_CALLS: Final = 1024
 
-WIDENED, MORE_CALLS, MORE_BYTES = range(3)
+WIDENED, MORE_CALLS, MORE_BYTES, BROADER = WAYS = range(4)
 """Ways to drift."""
 BOTH: Final = UNTRUSTED | CONFIDENTIAL
 _BEYOND, _SENT, _TRIED = 4, 8, 16
@@ -58,6 +58,7 @@ class Conduct:
         The parts.
     drifts
         By way to drift: how far it had gone when it was raised last (0: never), and when.
+        More runs and more terms beyond the profile are one story: either notes both.
     """
 
     __slots__ = ("_known", "_runs", "activity", "approved", "drifts", "privileges", "ways_out")
@@ -67,7 +68,7 @@ class Conduct:
         self.activity = Activity()
         self.privileges = Privileges()
         self.ways_out = WaysOut()
-        self.drifts: list[tuple[float, float]] = [(0.0, 0.0)] * 3
+        self.drifts: list[tuple[float, float]] = [(0.0, 0.0)] * len(WAYS)
         self._runs: dict[str, Contact] = {}
         # Calls all of whose terms are approved, with the bits they bring: not part of the state.
         self._known: dict[Call, int] = {}
@@ -81,7 +82,7 @@ class Conduct:
         self._known.clear()
         self.approved.approve(by, at_s)
         self.activity.forget_beyond()
-        self.drifts = [(0.0, 0.0)] * 3
+        self.drifts = [(0.0, 0.0)] * len(WAYS)
 
     def learn(self, seen: "Observation", holds: Collection[Hold]) -> None:
         """Learn one observed event."""
@@ -115,7 +116,12 @@ class Conduct:
 
     def _note(self, hold: Hold, time_s: float) -> None:
         """Remember what was raised, so that it is raised once."""
-        if hold.what == "drift":
+        if hold.what == "drift" and hold.metric in (WIDENED, BROADER):
+            # one story, however it was told
+            runs, beyond = self.activity.runs()
+            self.drifts[WIDENED] = (beyond / max(1, runs), time_s)
+            self.drifts[BROADER] = (float(self.approved.breadth), time_s)
+        elif hold.what == "drift":
             self.drifts[hold.metric] = (hold.value, time_s)
         elif hold.what == "grant":
             self.privileges.alarmed_overdue(hold.term)

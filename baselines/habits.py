@@ -144,6 +144,11 @@ class Habits:
         novelty = self._novelty.get(sort)
         return novelty.share(grain) if novelty else _OF_A_NEW_TOOL
 
+    def knows(self, step: Step) -> bool:
+        """Whether the step's tool was used on its target in a run that was learned."""
+        places = self.targets.get(step.tool)
+        return places is not None and step.target in places.texts.known
+
     def learn(self, run: Run, odd: bool, patience: Callable[[Step], Patience]) -> None:
         """Learn a run that is over.
 

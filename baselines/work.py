@@ -41,7 +41,7 @@ class Work:
     alpha
         Share of runs that may alarm at the agent's pace.
     told
-        Tools and targets of strict steps that were alarmed on; they tell nothing new.
+        Tools and targets of strict steps that were alarmed on; until known they tell nothing new.
     changed_s
         When a new version was seen, in seconds since the epoch; None: never.
     """
@@ -97,8 +97,8 @@ class Work:
         What a strict step was alarmed on for is a story by itself until it is known: alarms that
         go on telling it must not raise the limit for the next one.
         """
-        strict = score > 0 and is_strict(step)
         key = (step.tool, step.target)
+        strict = score > 0 and is_strict(step) and not self.habits.knows(step)
         run.take(step, score, told=strict and key in self.told)
         run.alarmed = run.alarmed or alarmed
         if strict and alarmed:

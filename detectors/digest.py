@@ -26,8 +26,10 @@ class Digest:
         How many terms are approved.
     runs, beyond_runs
         Of each of the last weeks, oldest first: how many runs, how many beyond the profile.
+    breadth
+        How many distinct terms beyond the profile were used since; up to some hundred.
     beyond
-        The terms that lie beyond it, the newest first.
+        The terms that lie beyond it, the newest first; of many the newest only.
     then, now
         What was usual per active hour; None where too little is known.
     """
@@ -39,6 +41,7 @@ class Digest:
     terms: int
     runs: tuple[int, ...]
     beyond_runs: tuple[int, ...]
+    breadth: int
     beyond: tuple[Beyond, ...]
     then: Hourly | None
     now: Hourly | None
@@ -68,6 +71,7 @@ def digest(profile: Profile) -> Digest:
         approved.terms,
         tuple(runs for runs, _ in counts),
         tuple(beyond for _, beyond in counts),
+        approved.breadth,
         tuple(newest),
         approved.hourly,
         now if now.hours >= ENOUGH_HOURS else None,

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from baselines.activity import DAY_S, WEEK_DAYS, Hourly
-from baselines.conduct import MORE_BYTES, MORE_CALLS, WIDENED
+from baselines.approved import MAX_COUNTED
+from baselines.conduct import BROADER, MORE_BYTES, MORE_CALLS, WIDENED
 from baselines.hold import Hold
 from baselines.profile import Observation
 from detectors.digest import Digest, approval, counted, day, digest, term
@@ -17,13 +18,18 @@ from detectors.finding import Finding, Severity
 
 LIMIT: Final = 0.2
 """One run in five does what nobody approved: that is another job than the approved one."""
+BREADTH: Final = 1.0
+"""As many terms again as were approved: twice the job. Half as many come by themselves within
+months, since the rare sides of a job are not seen in the week after which a profile is taken."""
 LEVEL_FACTOR: Final = 2.0
 """Twice as much as was approved; less is within what a good week brings."""
 AGAIN: Final = 2.0
 """It is said again once it has grown by this factor, and not within a week."""
 
 _LEAST_RUNS: Final = 4
-"""Fewer runs beyond the profile in a week are single events, which novelty judges."""
+"""Fewer runs beyond the profile are single events, which surprise judges."""
+_LEAST_TERMS: Final = 10
+"""One new task brings as many: a tool or two, their groups of targets, a verb or an effect."""
 _LEAST_ROOTS: Final = 1.0
 """On the square-root scale: two standard deviations of a Poisson count."""
 _LEAST_BYTES: Final = 1000.0
@@ -42,13 +48,19 @@ class Drift:
         Share of the last week's runs that may go beyond the approved profile.
     level_factor
         How many times the approved calls, or bytes sent, per active hour are still the same job.
+    breadth
+        How many terms beyond the approved profile may be used, for each that is approved. Ten
+        may be whatever is approved, and never as many as are counted.
     """
 
     name = "drift"
 
-    def __init__(self, limit: float = LIMIT, level_factor: float = LEVEL_FACTOR) -> None:
+    def __init__(
+        self, limit: float = LIMIT, level_factor: float = LEVEL_FACTOR, breadth: float = BREADTH
+    ) -> None:
         self._limit = limit
         self._level_factor = level_factor
+        self._breadth = breadth
 
     def judge(self, seen: Observation) -> Sequence[Finding]:
         """The findings of one event, nearly always none."""
@@ -56,21 +68,21 @@ class Drift:
         if seen.time_s < conduct.activity.hour_end_s or conduct.approved.at_s is None:
             return ()
         told = digest(seen.profile)
+
+        def news(way: int, finding: Finding | None) -> list[Finding]:
+            is_news = finding and _is_news(conduct.drifts[way], finding, seen.time_s)
+            return [finding] if finding and is_news else []
+
         return [
-            finding
-            for way, finding in (
-                (WIDENED, self._widened(told)),
-                (MORE_CALLS, self._busier(told, MORE_CALLS)),
-                (MORE_BYTES, self._busier(told, MORE_BYTES)),
-            )
-            if finding is not None and _is_news(conduct.drifts[way], finding, seen.time_s)
+            *(news(WIDENED, self._widened(told)) or news(BROADER, self._broader(told))),
+            *news(MORE_CALLS, self._busier(told, MORE_CALLS)),
+            *news(MORE_BYTES, self._busier(told, MORE_BYTES)),
         ]
 
     def _widened(self, told: Digest) -> Finding | None:
         runs, beyond = told.runs[-1], told.beyond_runs[-1]
         if beyond < _LEAST_RUNS or told.share <= self._limit:
             return None
-        harmful = any(b.kind == "effect" and b.text in _HARMFUL for b in told.beyond)
         return Finding(
             detector=self.name,
             subject="widened",
@@ -81,15 +93,41 @@ class Drift:
             threshold=self._limit,
             p_value=None,
             calibration="declared",
-            severity=Severity.HIGH if harmful else Severity.MEDIUM,
+            severity=_severity(told),
             text=(
                 f"{beyond} of its {runs} runs in the last 7 days ({told.share:.0%}) did what lies "
                 f"beyond its profile ({approval(told.approved_by, told.approved_at_s)}); "
                 f"new are {counted(told.beyond)}"
             ),
             hold=Hold("drift", metric=WIDENED, value=told.share),
-            evidence=tuple(term(beyond) for beyond in told.beyond[:_MAX_TERMS_TOLD]),
+            evidence=_newest(told),
             history=told.shares,
+        )
+
+    def _broader(self, told: Digest) -> Finding | None:
+        """A slow ramp in breadth: one new thing after another, in few of its runs."""
+        limit = min(max(float(_LEAST_TERMS), self._breadth * told.terms), MAX_COUNTED - 1.0)
+        if told.breadth <= limit or sum(told.beyond_runs) < _LEAST_RUNS:
+            return None
+        return Finding(
+            detector=self.name,
+            subject="broader",
+            episode=_episode(told, told.breadth),
+            observed=float(told.breadth),
+            expected=0.0,
+            unit="terms beyond the approved profile",
+            threshold=limit,
+            p_value=None,
+            calibration="declared",
+            severity=_severity(told),
+            text=(
+                f"one after another used {told.breadth} tools, verbs, effects and groups of "
+                f"targets beyond the {told.terms} of its profile "
+                f"({approval(told.approved_by, told.approved_at_s)}); "
+                f"the newest are {counted(told.beyond)}"
+            ),
+            hold=Hold("drift", metric=BROADER, value=float(told.breadth)),
+            evidence=_newest(told),
         )
 
     def _busier(self, told: Digest, way: int) -> Finding | None:
@@ -121,6 +159,16 @@ class Drift:
                 f"in the last 7 days, in {now.hours} active hours: {amount(current)}",
             ),
         )
+
+
+def _severity(told: Digest) -> Severity:
+    """New ways out, or to destroy, are worse."""
+    harmful = any(b.kind == "effect" and b.text in _HARMFUL for b in told.beyond)
+    return Severity.HIGH if harmful else Severity.MEDIUM
+
+
+def _newest(told: Digest) -> tuple[str, ...]:
+    return tuple(term(beyond) for beyond in told.beyond[:_MAX_TERMS_TOLD])
 
 
 _UNITS: Final = {MORE_CALLS: "calls per active hour", MORE_BYTES: "bytes out per active hour"}

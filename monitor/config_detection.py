@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from detectors.drift import LEVEL_FACTOR, LIMIT
+from detectors.drift import BREADTH, LEVEL_FACTOR, LIMIT
 from detectors.privilege import GIVE_BACK_AFTER_S, MORE_THAN_EVER
 from monitor.config_section import Seconds, Section
 
@@ -39,6 +39,8 @@ class DriftConfig(Section):
     """Share of a week's runs that may do what lies beyond it."""
     level_factor: Annotated[float, Field(gt=1)] = LEVEL_FACTOR
     """How many times the calls and bytes per active hour that were usual when it was approved."""
+    breadth: Annotated[float, Field(gt=0)] = BREADTH
+    """How many terms beyond it may be used for each approved one; ten, whatever is approved."""
 
 
 class PrivilegeConfig(Section):

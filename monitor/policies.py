@@ -27,7 +27,7 @@ def detection(config: Config) -> Policy:
         effects=EffectMap(config.effects),
         learning=Learning(**dict(config.learning)),
         across=(
-            Drift(config.drift.limit, config.drift.level_factor),
+            Drift(**dict(config.drift)),
             Privilege(config.privilege.give_back_after_s, config.privilege.more_than_ever),
             Combination(),
         ),

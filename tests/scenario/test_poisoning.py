@@ -88,7 +88,8 @@ def raised(
     shard.admit([Profile.load(saved, policy.rules)])
     both = merge(work(days), evil, key=lambda item: item.event.time_s)
     found = [a for n, item in enumerate(both) for a in shard.feed(item.event, item.raw, n)]
-    return [a for a in found if not a.shadow and a.event_id.startswith("evil-")]
+    # drift is told with whatever comes first in an hour
+    return [a for a in found if a.event_id.startswith("evil-") or a.detector == "drift"]
 
 
 @pytest.mark.parametrize("budget", BUDGETS)

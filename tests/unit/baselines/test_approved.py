@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baselines.activity import DAY_S
-from baselines.approved import MAX_BEYOND, MAX_GROUPS, Approved, group_of
+from baselines.approved import MAX_BEYOND, MAX_COUNTED, MAX_GROUPS, Approved, group_of
 
 COMMON = {"action": "tool_call", "effect": "read", "time_s": 1.0}
 
@@ -59,12 +59,29 @@ def test_a_term_is_counted_once_a_run() -> None:
     assert [b.runs for b in approved.beyond.values()] == [3]
 
 
+def test_distinct_terms_beyond_it_are_counted_also_those_that_are_forgotten() -> None:
+    approved = Approved()
+    meet(approved, "read")
+    meet(approved, "wire", learn=False)
+    assert approved.breadth == 0, "it is not taken yet"
+    approved.take(2.0, 4)
+    for number in range(2 * 3 * MAX_BEYOND):
+        meet(approved, "read", f"/srv/{number % (3 * MAX_BEYOND)}/a.csv", run=number)
+    assert (len(approved.beyond), approved.breadth) == (MAX_BEYOND, 3 * MAX_BEYOND)
+    for number in range(2 * MAX_COUNTED):
+        meet(approved, f"tool-{number}", run=number)
+    assert approved.breadth == MAX_COUNTED
+    approved.approve("alice", 3.0)
+    assert approved.breadth == 0
+
+
 def test_a_tool_that_explores_is_approved_for_any_target() -> None:
     approved = Approved()
     for number in range(MAX_GROUPS + 1):
         meet(approved, "crawl", f"https://site-{number}.example/")
     approved.take(2.0, 4)
     assert meet(approved, "crawl", "https://never-seen.example/")
+    assert approved.breadth == 0
 
 
 def test_groups_are_words_that_a_person_understands() -> None:

@@ -85,6 +85,50 @@ def test_approving_starts_anew() -> None:
     assert len(days(agent, 40, 60, beyond=3, tool="read_plan")) == 1
 
 
+def ramp(agent: Agent, first: int, last: int, *, each: int = 1) -> list[Finding]:
+    """Ordinary days with one run more, which reads so many folders that it never read."""
+    found: list[Finding] = []
+    for day in range(first, last):
+        found += days(agent, day, day + 1, beyond=0)
+        for number in range(each):
+            found += agent.act(
+                day * DAY_S + RUNS_A_DAY * HOUR_S,
+                trace_id=f"{day}-ramp",
+                tool="read_ledger",
+                target=f"/srv/{day}-{number}/a.csv",
+            )
+    return found
+
+
+def test_one_new_folder_after_another_is_widening_though_nearly_all_runs_are_approved() -> None:
+    agent = known(Drift())
+    assert ramp(agent, FIRST_DAY, FIRST_DAY + 10) == []
+    (found,) = ramp(agent, FIRST_DAY + 10, FIRST_DAY + 20)
+    assert (found.observed, found.threshold) == (11.0, 10.0)
+    assert "used 11 tools, verbs, effects and groups of targets" in found.text
+    assert "“read_ledger” on “folder /srv/18-0”" in found.evidence[0], "the newest"
+    (again,) = ramp(agent, FIRST_DAY + 20, FIRST_DAY + 40)
+    assert again.observed == 2 * found.observed
+
+
+def test_breadth_is_beside_what_was_approved_and_sudden_breadth_is_another_matter() -> None:
+    assert ramp(known(Drift(breadth=10.0)), FIRST_DAY, FIRST_DAY + 30) == []
+    agent = known(Drift())
+    assert ramp(agent, FIRST_DAY, FIRST_DAY + 3, each=9) == [], "three runs"
+    assert len(ramp(agent, FIRST_DAY + 3, FIRST_DAY + 6)) == 1
+
+
+def test_both_ways_of_widening_are_one_story() -> None:
+    agent = known(Drift())
+    assert len(ramp(agent, FIRST_DAY, FIRST_DAY + 12)) == 1
+    told = digest(agent.profile).breadth
+    found = days(agent, FIRST_DAY + 12, FIRST_DAY + 17, beyond=5)
+    assert found == [], "not within a week"
+    (again,) = days(agent, FIRST_DAY + 17, FIRST_DAY + 30, beyond=5)
+    assert again.unit == "of the week's runs beyond the approved profile"
+    assert told < digest(agent.profile).breadth < 2 * told
+
+
 def test_a_slow_ramp_is_found_against_the_approved_level() -> None:
     agent, found = known(Drift()), []
     for day in range(FIRST_DAY, 60):
