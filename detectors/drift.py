@@ -70,8 +70,9 @@ class Drift:
         told = digest(seen.profile)
 
         def news(way: int, finding: Finding | None) -> list[Finding]:
-            is_news = finding and _is_news(conduct.drifts[way], finding, seen.time_s)
-            return [finding] if finding and is_news else []
+            if finding is None or not _is_news(conduct.drifts[way], finding, seen.time_s):
+                return []
+            return [finding]
 
         return [
             *(news(WIDENED, self._widened(told)) or news(BROADER, self._broader(told))),

@@ -118,6 +118,7 @@ def _document(told: Digest) -> dict[str, Any]:
         "approved_at_s": told.approved_at_s,
         "approved_by": told.approved_by,
         "approved_terms": told.terms,
+        "terms_beyond": told.breadth,
         "share_beyond": told.share,
         "weeks": [
             {"runs": runs, "beyond": beyond}
@@ -151,7 +152,7 @@ def _lines(told: Digest) -> str:
     if told.approved_at_s is not None:
         lines.append(
             f"  beyond it: {told.beyond_runs[-1]} of {told.runs[-1]} runs in the last 7 days "
-            f"({told.share:.0%})  {sparkline(told.shares)} by week"
+            f"({told.share:.0%})  {sparkline(told.shares)} by week, {told.breadth} terms"
         )
     lines += [f"  {clean(term(beyond), 400)}" for beyond in told.beyond]
     if told.now is not None and told.then is not None:
