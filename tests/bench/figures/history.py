@@ -15,10 +15,15 @@ STREAMS: Final = ("role", "newtask")
 
 
 def jobs(_: bool) -> list[Job]:
-    """One for each stream and length of history."""
+    """Two for each stream and length of history: with the cohort as a prior, and without."""
     if not present():
         return []
-    return [Job(measure, (stream, runs)) for stream in STREAMS for runs in LEARNING_RUNS]
+    return [
+        Job(measure, (stream, runs, cohorts))
+        for stream in STREAMS
+        for runs in LEARNING_RUNS
+        for cohorts in (True, False)
+    ]
 
 
 def figures(results: list[dict[str, Any]]) -> dict[str, Any]:
@@ -26,13 +31,13 @@ def figures(results: list[dict[str, Any]]) -> dict[str, Any]:
     return {"budget": BUDGET, "runs": results} if results else {"left_out": "no recorded streams"}
 
 
-def measure(stream: str, learning_runs: int) -> dict[str, Any]:
+def measure(stream: str, learning_runs: int, cohorts: bool) -> dict[str, Any]:
     """Replay the stream without all but the last learning runs of each agent."""
     dropped = _dropped(stream, learning_runs)
     lines = [line for line in recorded(stream) if json.loads(line)["trace_id"] not in dropped]
-    found = replayed(stream, BUDGET, lines)
+    found = replayed(stream, BUDGET, lines, cohorts=cohorts)
     kept = ("stream", "recall", "false_alarm_runs")
-    return {"learning_runs": learning_runs} | {key: found[key] for key in kept}
+    return {"learning_runs": learning_runs, "cohorts": cohorts} | {key: found[key] for key in kept}
 
 
 def _dropped(stream: str, learning_runs: int) -> set[str]:

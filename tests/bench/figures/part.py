@@ -7,7 +7,7 @@ from detectors.finding import Anomaly
 from detectors.shard import Policy
 from monitor import policies
 from monitor.config import Config
-from monitor.config_detection import BudgetConfig
+from monitor.config_detection import BudgetConfig, LearningConfig
 
 
 class Job(NamedTuple):
@@ -17,14 +17,17 @@ class Job(NamedTuple):
     arguments: tuple[Any, ...]
 
 
-def settings(budget: float) -> Config:
-    """The default settings, but for the budget."""
-    return Config(budget=BudgetConfig(alerts_per_agent_per_week=budget))
+def settings(budget: float, *, cohorts: bool = True) -> Config:
+    """The default settings, but for the budget and the prior of little history."""
+    return Config(
+        budget=BudgetConfig(alerts_per_agent_per_week=budget),
+        learning=LearningConfig(cohorts=cohorts),
+    )
 
 
-def policy(budget: float) -> Policy:
+def policy(budget: float, *, cohorts: bool = True) -> Policy:
     """What decides what is odd, at a budget of alerts per agent and week."""
-    return policies.detection(settings(budget))
+    return policies.detection(settings(budget, cohorts=cohorts))
 
 
 def would_alert(anomaly: Anomaly) -> bool:

@@ -93,7 +93,8 @@ def _history(found: Mapping[str, Any]) -> str:
 
 def _line(run: Mapping[str, Any]) -> str:
     recall, alarmed = run["recall"], run["false_alarm_runs"]
-    plot = f"{run['learning_runs']:>5} runs  {_bar(recall)} {_share(recall):>7}"
+    prior = "cohort" if run["cohorts"] else "alone "
+    plot = f"{run['learning_runs']:>5} runs, {prior}  {_bar(recall)} {_share(recall):>7}"
     return f"{plot}   benign alarmed {_share(alarmed)}"
 
 

@@ -67,9 +67,11 @@ def measure(stream: str, budget: float) -> dict[str, Any]:
     return found
 
 
-def replayed(stream: str, budget: float, lines: Iterable[bytes]) -> dict[str, Any]:
+def replayed(
+    stream: str, budget: float, lines: Iterable[bytes], *, cohorts: bool = True
+) -> dict[str, Any]:
     """Score what a replay of these lines of a stream raises."""
-    config = settings(budget)
+    config = settings(budget, cohorts=cohorts)
     raised: list[str] = []
     by_detector: Counter[str] = Counter()
 
