@@ -148,7 +148,8 @@ def resolve_by_person(
         actor=by,
         action="alert resolved",
         subject=alert.agent_id,
-        doc={"alert_id": alert_id, "reason": reason},
+        doc={"alert_id": alert_id},
+        text={"reason": reason},
     )
     return resolved
 

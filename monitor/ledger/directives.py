@@ -78,7 +78,8 @@ def order(
         actor=actor,
         action=f"directive {kind}",
         subject=agent_id,
-        doc={"by": by, "reason": reason, "source": source, "partition": partition},
+        doc={"source": source, "partition": partition},
+        text={"by": by, "reason": reason},
     )
     values = {
         "agent_id": agent_id,

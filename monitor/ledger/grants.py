@@ -50,7 +50,8 @@ def add(
         actor=granted_by,
         action="grant refused, agent is cut off" if blocked else "grant added",
         subject=agent_id,
-        doc={"grant_id": grant_id, "scope": scope, "reason": reason, "expires_at": expires_at},
+        doc={"grant_id": grant_id, "expires_at": expires_at},
+        text={"scope": scope, "reason": reason},
     )
     return grant_id
 
@@ -82,7 +83,8 @@ def revoke(
         actor=by,
         action="grant revoked",
         subject=grant.agent_id,
-        doc={"grant_id": grant_id, "scope": grant.scope, "reason": reason},
+        doc={"grant_id": grant_id},
+        text={"scope": grant.scope, "reason": reason},
     )
     return get(connection, grant_id)
 

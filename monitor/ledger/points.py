@@ -196,7 +196,8 @@ def give_up(
         actor=by,
         action="enforcement point given up",
         subject=found.agent_id,
-        doc={"trip_id": trip_id, "point": point, "reason": reason, "order_seq": row.order_seq},
+        doc={"trip_id": trip_id, "point": point, "order_seq": row.order_seq},
+        text={"reason": reason},
     )
     conclude(connection, trip_id, receivers, now_s)
     return trip.get(connection, trip_id)
@@ -259,8 +260,8 @@ def _log(connection: Connection, leased: Leased, error: str | None, now_s: float
             "point": leased.point,
             "order_seq": order.order_seq,
             "attempts": row.attempts,
-            "error": error,
         },
+        text={"error": error} if error else None,
     )
 
 

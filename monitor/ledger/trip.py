@@ -48,7 +48,10 @@ class Trip:
     anomaly_id: str | None
     anomaly_at: float | None
     ordered_at: float
+    read_at: float | None
+    hold_id: str | None
     contained_at: float | None
+    partial_at: float | None
     first_effective_at: float | None
     last_effective_at: float | None
     effective_count: int

@@ -140,11 +140,11 @@ def order_kill(
         doc={
             "trip_id": trip_id,
             "order_seq": order_seq,
-            "reason": reason,
             "automatic": automatic,
             "anomaly_id": anomaly_id,
             "grants_revoked": revoked,
         },
+        text={"reason": reason},
     )
     ordered = get(connection, trip_id, is_new=True)
     tell(connection, ordered, "trip_ordered", f"is being cut off: {reason}", receivers, now_s)
@@ -217,9 +217,9 @@ def order_restore(
         doc={
             "trip_id": trip_id,
             "order_seq": order_seq,
-            "reason": reason,
             "grants_given_back": given_back,
         },
+        text={"reason": reason},
     )
     conclude(connection, trip_id, receivers, now_s)
     return get(connection, trip_id, is_new=True)

@@ -136,7 +136,10 @@ trips = Table(
     Column("anomaly_id", String, comment="the evidence of an automatic trip"),
     Column("anomaly_at", Float, comment="event time of that evidence"),
     Column("ordered_at", Float, nullable=False, index=True),
+    Column("read_at", Float, comment="when the daemon read that evidence"),
+    Column("hold_id", String, comment="the order about a role or the fleet that it is part of"),
     Column("contained_at", Float),
+    Column("partial_at", Float, comment="when the last point was confirmed or given up"),
     Column("first_effective_at", Float),
     Column("last_effective_at", Float),
     Column("effective_count", Integer, nullable=False, default=0),
@@ -208,20 +211,103 @@ audit = Table(
     ledger,
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("at", Float, nullable=False),
-    Column("actor", String, nullable=False),
     Column("action", String, nullable=False),
-    Column("subject", String, nullable=False),
-    Column("doc", Text, nullable=False),
+    Column("facts", Text, nullable=False, comment="JSON without a word that a person wrote"),
+    Column("actor_digest", String, nullable=False),
+    Column("subject_digest", String, nullable=False),
+    Column("text_digest", String, nullable=False),
     Column("prev_hash", String, nullable=False),
     Column("hash", String, nullable=False),
+    comment="the chain; updates and deletes are refused by triggers",
+)
+
+audit_details = Table(
+    "audit_details",
+    ledger,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("part", String, primary_key=True, comment="actor, subject or text"),
+    Column("salt", String, nullable=False),
+    Column("content", Text, nullable=False),
+    comment="what may be personal, apart from the chain, so that it can be erased",
 )
 
 audit_head = Table(
     "audit_head",
     ledger,
     Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("store_id", String, nullable=False, comment="tells one chain from another"),
     Column("count", BigInteger, nullable=False),
     Column("hash", String, nullable=False),
+)
+
+approvals = Table(
+    "approvals",
+    ledger,
+    Column("approval_id", String, primary_key=True),
+    Column("kind", String, nullable=False, comment="trip, kill_role or kill_all"),
+    Column("subject", String, nullable=False, comment="an agent, a role, or nothing for all"),
+    Column("reason", Text, nullable=False),
+    Column("asked_by", String, nullable=False),
+    Column("asked_at", Float, nullable=False, index=True),
+    Column("expires_at", Float, nullable=False),
+    Column("on_expiry", String, nullable=False, comment="nothing or trip"),
+    Column("state", String, nullable=False, comment="waiting, approved, declined, expired"),
+    Column("decided_by", String),
+    Column("decided_at", Float),
+    Column("decided_reason", Text),
+    Column("anomaly_id", String, comment="the evidence of an automatic one"),
+    Column("anomaly_at", Float),
+    comment="orders that wait for a person, or for a second one",
+)
+Index(
+    "one_waiting_approval",
+    approvals.c.kind,
+    approvals.c.subject,
+    unique=True,
+    sqlite_where=text("state = 'waiting'"),
+    postgresql_where=text("state = 'waiting'"),
+)
+
+holds = Table(
+    "holds",
+    ledger,
+    Column("hold_id", String, primary_key=True),
+    Column("role", String, comment="null: every agent"),
+    Column("reason", Text, nullable=False),
+    Column("ordered_by", String, nullable=False),
+    Column("confirmed_by", String),
+    Column("ordered_at", Float, nullable=False),
+    Column("lifted_at", Float),
+    Column("lifted_by", String),
+    Column("lifted_reason", Text),
+    comment="orders about a role or the fleet; agents that turn up meanwhile are cut off, too",
+)
+
+pauses = Table(
+    "pauses",
+    ledger,
+    Column("pause_id", String, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("paused_by", String, nullable=False),
+    Column("since", Float, nullable=False),
+    Column("until", Float, nullable=False),
+    Column("ended_at", Float),
+    Column("ended_by", String),
+    comment="times without automatic trips",
+)
+
+tokens = Table(
+    "tokens",
+    ledger,
+    Column("token_id", String, primary_key=True),
+    Column("name", String, nullable=False, unique=True),
+    Column("role", String, nullable=False, comment="viewer, operator or admin"),
+    Column("digest", String, nullable=False, unique=True, comment="SHA-256 of the secret"),
+    Column("created_by", String, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float),
+    Column("revoked_at", Float),
+    Column("revoked_by", String),
 )
 
 # --- state -------------------------------------------------------------------------------------

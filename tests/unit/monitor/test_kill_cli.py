@@ -211,7 +211,7 @@ def test_audit_verify_names_the_first_broken_link(
     ]
     store = Store.open(StoreConfig(url=named_store))
     with store.ledger() as ledger:
-        ledger.execute(update(audit).where(audit.c.seq == 1).values(actor="os:nobody"))
+        ledger.execute(update(audit).where(audit.c.seq == 1).values(action="forged"))
     store.close()
     code, (answer,) = call(capsys, "audit", "verify")
     assert (code, answer["whole"]) == (ExitCode.FAILED, False)

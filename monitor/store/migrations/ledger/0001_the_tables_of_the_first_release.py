@@ -63,17 +63,34 @@ def upgrade() -> None:
         "audit",
         sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("at", sa.Float(), nullable=False),
-        sa.Column("actor", sa.String(), nullable=False),
         sa.Column("action", sa.String(), nullable=False),
-        sa.Column("subject", sa.String(), nullable=False),
-        sa.Column("doc", sa.Text(), nullable=False),
+        sa.Column(
+            "facts",
+            sa.Text(),
+            nullable=False,
+            comment="JSON without a word that a person wrote",
+        ),
+        sa.Column("actor_digest", sa.String(), nullable=False),
+        sa.Column("subject_digest", sa.String(), nullable=False),
+        sa.Column("text_digest", sa.String(), nullable=False),
         sa.Column("prev_hash", sa.String(), nullable=False),
         sa.Column("hash", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("seq"),
+        comment="the chain; updates and deletes are refused by triggers",
+    )
+    op.create_table(
+        "audit_details",
+        sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("part", sa.String(), nullable=False, comment="actor, subject or text"),
+        sa.Column("salt", sa.String(), nullable=False),
+        sa.Column("content", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", "part"),
+        comment="what may be personal, apart from the chain, so that it can be erased",
     )
     op.create_table(
         "audit_head",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("store_id", sa.String(), nullable=False, comment="tells one chain from another"),
         sa.Column("count", sa.BigInteger(), nullable=False),
         sa.Column("hash", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
@@ -210,6 +227,7 @@ def downgrade() -> None:
     op.drop_table("grants")
     op.drop_table("claims")
     op.drop_table("audit_head")
+    op.drop_table("audit_details")
     op.drop_table("audit")
     op.drop_index(op.f("ix_anomalies_stored_at"), table_name="anomalies")
     op.drop_index(op.f("ix_anomalies_alert_id"), table_name="anomalies")
