@@ -71,7 +71,7 @@ BLOCKED: Final = frozenset((S.TRIPPING, S.PARTIAL, S.CONTAINED, S.SILENT))
 """States in which no grant of the agent is valid."""
 
 
-PERSONS: Final = ("os:",)
+PERSONS: Final = ("os:", "slack:", "token:")
 """How the name of an actor begins who is a person; a rule's begins with `rule:`."""
 
 

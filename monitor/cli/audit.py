@@ -8,7 +8,7 @@ import typer
 
 from alerting.render import clean
 from monitor.cli.app import ConfigOption, JsonOption, app, open_store, print_json, print_json_lines
-from monitor.cli.trip_view import iso
+from monitor.documents import iso
 from monitor.errors import ExitCode
 from monitor.ledger import audit
 

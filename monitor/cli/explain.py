@@ -9,7 +9,7 @@ from alerting.sparkline import sparkline
 from detectors import explain as words
 from detectors.finding import Anomaly
 from monitor.cli.app import ConfigOption, JsonOption, app, open_store, print_json
-from monitor.cli.trip_view import iso, trip_document
+from monitor.documents import iso, trip_document
 from monitor.ledger import story as stories
 from monitor.ledger.story import Story, Told
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from sqlalchemy import Connection
@@ -21,7 +21,7 @@ from monitor.cli.app import (
     print_json_lines,
 )
 from monitor.cli.kill import AgentArgument, ReasonOption, check_order
-from monitor.cli.trip_view import iso
+from monitor.documents import grant_document, iso
 from monitor.duration import parse_duration
 from monitor.errors import ExitCode, UsageError
 from monitor.ledger import grants
@@ -47,7 +47,7 @@ def list_(
         found = grants.list_grants(ledger, agent, limit)
     now_s = time.time()
     if as_json:
-        print_json_lines(_document(grant, now_s) for grant in found)
+        print_json_lines(grant_document(grant, now_s) for grant in found)
         return
     for grant in found:
         typer.echo(_line(grant, now_s))
@@ -133,24 +133,9 @@ def _ledger(config: Path | None, *, writes: bool) -> Iterator[Connection]:
 
 def _print(grant: Grant, now_s: float, as_json: bool) -> None:
     if as_json:
-        print_json(_document(grant, now_s))
+        print_json(grant_document(grant, now_s))
     else:
         typer.echo(_line(grant, now_s))
-
-
-def _document(grant: Grant, now_s: float) -> dict[str, Any]:
-    return {
-        "grant_id": grant.grant_id,
-        "agent_id": grant.agent_id,
-        "scope": grant.scope,
-        "valid": grant.is_valid(now_s),
-        "reason": grant.reason,
-        "granted_by": grant.granted_by,
-        "granted_at": iso(grant.granted_at),
-        "expires_at": iso(grant.expires_at),
-        "revoked_at": iso(grant.revoked_at),
-        "revoked_by": grant.revoked_by,
-    }
 
 
 def _line(grant: Grant, now_s: float) -> str:

@@ -15,8 +15,9 @@ from alerting.killswitch import OPEN
 from alerting.render import clean
 from baselines.event import MAX_NAME_CHARS
 from monitor.cli.app import ConfigOption, JsonOption, app, open_store, operator, print_json
-from monitor.cli.trip_view import MAX_AGENT_CHARS, point_line, trip_document
+from monitor.cli.trip_view import MAX_AGENT_CHARS, point_line
 from monitor.config import Config
+from monitor.documents import trip_document
 from monitor.enforcement import enforcement_points, point_names
 from monitor.errors import ExitCode, UsageError
 from monitor.kill_lane import Driver

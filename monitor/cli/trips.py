@@ -15,7 +15,8 @@ from monitor.cli.app import (
     print_json,
     print_json_lines,
 )
-from monitor.cli.trip_view import trip_document, trip_lines
+from monitor.cli.trip_view import trip_lines
+from monitor.documents import trip_document
 from monitor.errors import ExitCode, UsageError
 from monitor.ledger import trips
 from monitor.receivers import receiver_names
