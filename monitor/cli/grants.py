@@ -20,11 +20,12 @@ from monitor.cli.app import (
     print_json,
     print_json_lines,
 )
-from monitor.cli.kill import AgentArgument, ReasonOption, check_order
+from monitor.cli.kill import AgentArgument, ReasonOption
 from monitor.documents import grant_document, iso
 from monitor.duration import parse_duration
 from monitor.errors import ExitCode, UsageError
 from monitor.ledger import grants
+from monitor.orders import check_order
 
 grants_app = typer.Typer(rich_markup_mode=None)
 app.add_typer(grants_app, name="grants")
