@@ -38,9 +38,9 @@ def list_(
 
 @audit_app.command(epilog="Example: tripswitch audit verify")
 def verify(config: ConfigOption = None, as_json: JsonOption = False) -> int:
-    """Walk the hash chain; exit code 4, and the first broken link, if it is not whole."""
+    """Walk the hash chain and its details; exit code 4, and the first fault, if it is not whole."""
     _, store = open_store(config)
-    with closing(store), store.read() as ledger:
+    with closing(store), store.snapshot() as ledger:
         fault = audit.verify(ledger)
     if as_json:
         print_json({"whole": fault is None, "fault": fault, "store": store.url})

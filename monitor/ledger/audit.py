@@ -10,39 +10,24 @@ Lock order: whoever locks the head and an agent's row takes the head first (`loc
 transactions never wait for each other.
 """
 
-import hashlib
 import json
 import secrets
 import uuid
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
+from monitor.ledger.audit_chain import GENESIS, PARTS, canonical, digest, entry_hash
+from monitor.ledger.audit_read import Head, verify
 from monitor.store.schema import audit, audit_details, audit_head
 from monitor.store.sql import insert_if_missing, storable
 
-GENESIS: Final = "0" * 64
-PARTS: Final = ("actor", "subject", "text")
-"""The details of an entry, each with a salted digest in the chain."""
+__all__ = ["ERASED", "MAX_TEXT_CHARS", "Head", "append", "entries", "lock", "verify"]
+
 ERASED: Final = "(erased)"
-_COLUMNS: Final = (
-    "seq",
-    "at",
-    "action",
-    "facts",
-    "actor_digest",
-    "subject_digest",
-    "text_digest",
-    "prev_hash",
-)
-
-
-class Head(NamedTuple):
-    """How many entries there are, and the hash of the last."""
-
-    entries: int
-    hash: str
+MAX_TEXT_CHARS: Final = 4000
+"""So much is kept of each text of an entry: appending stands in the way of a kill."""
 
 
 def lock(connection: Connection) -> Head:
@@ -89,7 +74,7 @@ def append(
     contents = {
         "actor": storable(actor),
         "subject": storable(subject),
-        "text": _canonical(dict(text or {})),
+        "text": canonical({label: _bounded(value) for label, value in (text or {}).items()}),
     }
     salts = {part: secrets.token_hex(16) for part in PARTS}
     digests = {f"{part}_digest": digest(salts[part], contents[part]) for part in PARTS}
@@ -97,11 +82,11 @@ def append(
         "seq": seq,
         "at": float(at_s),
         "action": action,
-        "facts": _canonical(doc),
+        "facts": canonical(doc),
         **digests,
         "prev_hash": head.hash,
     }
-    entry["hash"] = _hash(entry)
+    entry["hash"] = entry_hash(entry)
     connection.execute(audit.insert().values(**entry))
     connection.execute(
         audit_details.insert(),
@@ -109,38 +94,6 @@ def append(
     )
     connection.execute(audit_head.update().values(count=seq, hash=entry["hash"]))
     return seq
-
-
-def digest(salt: str, content: str) -> str:
-    """What the chain has of a detail."""
-    return hashlib.sha256(f"{salt}:{content}".encode()).hexdigest()
-
-
-def verify(connection: Connection) -> str | None:
-    """Walk the whole chain; None if it is whole, else what is wrong with the first broken link."""
-    # The last number is read before the head: an entry appended meanwhile is in the head too.
-    last_seq = connection.execute(select(func.max(audit.c.seq))).scalar() or 0
-    found = connection.execute(select(audit_head.c.count, audit_head.c.hash)).one_or_none()
-    head = Head(*found) if found else Head(0, GENESIS)
-    expected_seq, prev_hash = 1, GENESIS
-    chain = select(audit).where(audit.c.seq <= head.entries).order_by(audit.c.seq)
-    for row in connection.execute(chain).yield_per(1000).mappings():
-        entry = dict(row)
-        seq = entry["seq"]
-        if seq < expected_seq:
-            return f"entry {seq} was added before the first"
-        if seq > expected_seq:
-            return f"entry {expected_seq} is missing"
-        if entry["prev_hash"] != prev_hash or entry["hash"] != _hash(entry):
-            return f"entry {seq} was changed"
-        expected_seq, prev_hash = seq + 1, entry["hash"]
-    if expected_seq <= head.entries:
-        return f"entry {expected_seq} is missing; it and all after it were deleted"
-    if prev_hash != head.hash:
-        return f"the head was changed: it does not hold the hash of entry {head.entries}"
-    if last_seq > head.entries:
-        return f"entry {head.entries + 1} was added without the chain's head"
-    return None
 
 
 def entries(connection: Connection, limit: int) -> list[dict[str, Any]]:
@@ -184,10 +137,5 @@ def _parsed(doc: str) -> Any:
         return doc  # somebody changed it; `verify` says so
 
 
-def _hash(entry: Mapping[str, Any]) -> str:
-    return hashlib.sha256(_canonical([entry[c] for c in _COLUMNS]).encode()).hexdigest()
-
-
-def _canonical(value: Any) -> str:
-    """One text for one value: sorted keys, no spaces, ASCII."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+def _bounded(value: Any) -> Any:
+    return storable(value, MAX_TEXT_CHARS) if isinstance(value, str) else value

@@ -89,6 +89,16 @@ class Store:
             yield connection
 
     @contextlib.contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Like `read`, and every statement sees the ledger as it was at the first."""
+        options: dict[str, Any] = {"read_only": True}
+        if not self.is_sqlite:  # there a transaction that reads is one by itself
+            options["isolation_level"] = "REPEATABLE READ"
+        reader = self._ledger.connect().execution_options(**options)
+        with reader as connection, connection.begin():
+            yield connection
+
+    @contextlib.contextmanager
     def state(self) -> Iterator[Connection]:
         """One state transaction, likewise."""
         with self._state.begin() as connection:

@@ -15,6 +15,7 @@ from monitor.config import StoreConfig
 from monitor.errors import ExitCode
 from monitor.store import Store
 from monitor.store.schema import audit, claims
+from tests.kit.forge import drop_triggers
 
 LEAKS = pytest.mark.filterwarnings(
     "ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning",
@@ -211,6 +212,7 @@ def test_audit_verify_names_the_first_broken_link(
     ]
     store = Store.open(StoreConfig(url=named_store))
     with store.ledger() as ledger:
+        drop_triggers(ledger)
         ledger.execute(update(audit).where(audit.c.seq == 1).values(action="forged"))
     store.close()
     code, (answer,) = call(capsys, "audit", "verify")
