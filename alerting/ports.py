@@ -27,7 +27,19 @@ class DeliveryError(Exception):
 
 
 class RevokeError(Exception):
-    """An enforcement point did not confirm an order; the message says why, without any secret."""
+    """An enforcement point did not confirm an order.
+
+    Parameters
+    ----------
+    reason
+        What went wrong, without any secret.
+    retry_after_s
+        How long the point asked to be left alone, in seconds.
+    """
+
+    def __init__(self, reason: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after_s = retry_after_s
 
 
 class Receiver(Protocol):
@@ -58,17 +70,53 @@ class Receiver(Protocol):
 
 
 class EnforcementPoint(Protocol):
-    """Cuts agents off and gives them back. Idempotent; ignores orders lower than the last seen."""
+    """Cuts agents off and gives them back.
+
+    Every method is idempotent, may be called from several threads at once, and ends within the
+    time that it is given. What was not confirmed by then must not be carried out later: a newer
+    order may have been by then. An order whose `order_seq` is lower than the last one that was
+    seen for its agent is refused.
+    """
 
     name: str
 
-    def apply(self, order: Order, timeout_s: float) -> None:
-        """Carry out a revoke or restore order, and return once it is confirmed.
+    def check(self, timeout_s: float = 5.0) -> None:
+        """Find out whether orders could be carried out, without changing anything.
+
+        Raises
+        ------
+        RevokeError
+            Saying what is wrong.
+        """
+        ...
+
+    def revoke(self, order: Order, timeout_s: float) -> None:
+        """Cut the agent off, and return once that is confirmed.
 
         Raises
         ------
         RevokeError
             If the point did not confirm within `timeout_s`.
+        """
+        ...
+
+    def restore(self, order: Order, timeout_s: float) -> None:
+        """Give the agent back, and return once that is confirmed.
+
+        Raises
+        ------
+        RevokeError
+            If the point did not confirm within `timeout_s`.
+        """
+        ...
+
+    def verify(self, order: Order, timeout_s: float) -> bool | None:
+        """Look whether the order is in force now; None where the point cannot be asked.
+
+        Raises
+        ------
+        RevokeError
+            If the point can be asked, and gave no answer.
         """
         ...
 

@@ -1,20 +1,21 @@
 """The kill lane: carries revocations and restores out, apart from everything that may be slow.
 
-Slack being down, a long checkpoint or a busy worker never delays it. Each process may run one:
-leases keep them from driving the same point at once.
+Slack being down, a long checkpoint, a busy worker or another enforcement point never delays it.
+Each process may run one: leases keep them from driving the same point of a trip at once.
 """
 
 import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 from sqlalchemy.exc import DBAPIError
 
 from alerting.killswitch import OPEN
-from alerting.ports import EnforcementPoint, RevokeError
-from monitor.errors import TripswitchError
+from alerting.ports import EnforcementPoint
+from monitor.attempts import Attempts, Limits, Outcome
 from monitor.ledger import trips
 from monitor.store import Store
 from monitor.store.engine import reason
@@ -23,12 +24,11 @@ log = logging.getLogger(__name__)
 
 LOOK_EVERY_S: Final = 0.5
 _WAIT_S: Final = 0.05
-_SPARE_S: Final = 2.0
-"""An attempt may overrun its limit by so much and still ends within its lease."""
+_NO_LIMITS: Final[Mapping[str, Limits]] = MappingProxyType({})
 
 
 class Driver:
-    """Drives enforcement points under leases.
+    """Drives enforcement points under leases, several at once.
 
     Parameters
     ----------
@@ -41,7 +41,9 @@ class Driver:
     receivers
         Who is told what came of it.
     timeout_s
-        How long one attempt at one point may take, in seconds.
+        How long one attempt may take at a point that has no limits of its own, in seconds.
+    limits
+        Of the other points, by name.
     """
 
     def __init__(
@@ -52,36 +54,24 @@ class Driver:
         owner: str,
         receivers: Sequence[str],
         timeout_s: float,
+        limits: Mapping[str, Limits] = _NO_LIMITS,
     ) -> None:
         self._store = store
         self._points = points
         self._owner = owner
         self._receivers = receivers
-        self._timeout_s = timeout_s
-
-    def drive_next(self, trip_id: str | None = None) -> bool:
-        """Carry out the order that is due longest; False if none is due.
-
-        Raises
-        ------
-        sqlalchemy.exc.DBAPIError
-            If the store cannot be used; a lease that is left then runs out by itself.
-        """
-        lease_s = 2 * self._timeout_s + _SPARE_S
-        with self._store.ledger() as ledger:
-            leased = trips.lease_due(
-                ledger, self._owner, time.time(), lease_s, only=self._points, trip_id=trip_id
-            )
-        for order in leased:
-            error = self._attempt(order)
-            with self._store.ledger() as ledger:
-                trips.settle_point(
-                    ledger, order, error=error, receivers=self._receivers, now_s=time.time()
-                )
-        return bool(leased)
+        self._limits = {name: limits.get(name, Limits(timeout_s)) for name in points}
+        self._room_again = threading.Event()
+        self._attempts = Attempts(
+            points, self._limits, self._settle, lambda: self._room_again.set()
+        )
+        self._starting = threading.Lock()
+        self._settling = threading.Lock()
 
     def drive_trip(self, trip_id: str, deadline_s: float) -> None:
-        """Try every open point of one trip once, or wait for whoever is trying it.
+        """Try every open point of one trip, or wait for whoever is trying it.
+
+        Returns as soon as no point is being tried, or is due to be.
 
         Parameters
         ----------
@@ -89,44 +79,86 @@ class Driver:
             When to stop waiting, in seconds since the epoch.
         """
         while time.time() < deadline_s:
-            if self.drive_next(trip_id):
-                continue
             with self._store.read() as ledger:
                 points = trips.get(ledger, trip_id).points
-            ours = [p for p in points if p.point in self._points and p.state in OPEN]
             now_s = time.time()
-            if not any(p.lease_until > now_s or p.due_at <= now_s for p in ours):
+            ours = [p for p in points if p.point in self._points and p.state in OPEN]
+            leased = [p for p in ours if p.lease_until > now_s]
+            due = [p for p in ours if p.due_at <= now_s and p not in leased]
+            if not leased and not due:
                 return
-            time.sleep(_WAIT_S)
+            if not (due and self.start_due(trip_id)):
+                self._attempts.wait(_WAIT_S)
 
     def look(self) -> None:
-        """Carry out all that is due, and end the probations that are over."""
+        """Start all that is due and has room, and end the probations that are over."""
         with self._store.read() as ledger:
-            due = trips.any_due(ledger, time.time(), self._points)
+            due = trips.any_due(ledger, time.time(), self._attempts.room())
             over = trips.probation_over(ledger, time.time())
-        while due:
-            due = self.drive_next()
+        if due:
+            self.start_due()
         if over:
             with self._store.ledger() as ledger:
                 trips.end_probation(ledger, time.time())
 
-    def _attempt(self, leased: trips.Leased) -> str | None:
-        """Tell the point; why it did not confirm, or None if it did."""
+    def start_due(self, trip_id: str | None = None) -> int:
+        """Start what is due, the longest due first, as far as its point has room; how many.
+
+        Raises
+        ------
+        sqlalchemy.exc.DBAPIError
+            If the store cannot be used; a lease that is left then runs out by itself.
+        """
+        with self._starting:
+            room = self._attempts.room()
+            with self._store.ledger() as ledger:
+                leased = [
+                    order
+                    for name, limit in room.items()
+                    for order in trips.lease_due(
+                        ledger,
+                        self._owner,
+                        time.time(),
+                        self._limits[name].lease_s,
+                        only=(name,),
+                        trip_id=trip_id,
+                        limit=limit,
+                    )
+                ]
+            for order in leased:
+                self._attempts.start(order)
+        return len(leased)
+
+    def wake_by(self, wake: threading.Event) -> None:
+        """Set this event whenever an attempt has ended, so that its point has room again."""
+        self._room_again = wake
+
+    def drain(self, timeout_s: float | None = None) -> None:
+        """Wait for the attempts under way, but for those that hang."""
+        self._attempts.drain(timeout_s)
+
+    def _settle(self, leased: trips.Leased, failure: Outcome) -> None:
         order = leased.order
-        if time.time() + self._timeout_s + _SPARE_S > leased.until_s:
-            return "this process stood still for too long to try it safely"
-        try:
-            self._points[leased.point].apply(order, self._timeout_s)
-        except (RevokeError, TripswitchError) as error:
-            what = str(error)
-        except Exception as error:
-            # One faulty point must not end the lane. Its text is left out: it may hold a secret.
-            what = f"failed with {type(error).__name__}"
-        else:
+        if failure is None:
             log.info("%s of %r confirmed by %s", order.direction, order.agent_id, leased.point)
-            return None
-        log.warning("%s of %r by %s: %s", order.direction, order.agent_id, leased.point, what)
-        return what
+        else:
+            log.warning(
+                "%s of %r by %s: %s", order.direction, order.agent_id, leased.point, failure
+            )
+        try:
+            # One at a time: a storm of them must not crowd the worker out of the ledger.
+            with self._settling, self._store.ledger() as ledger:
+                trips.settle_point(
+                    ledger,
+                    leased,
+                    error=None if failure is None else str(failure),
+                    receivers=self._receivers,
+                    now_s=time.time(),
+                    retry_after_s=failure.retry_after_s if failure else None,
+                )
+        except DBAPIError as error:
+            # The lease runs out by itself, and the order is tried again.
+            log.error("kill lane: store %s: %s", self._store.url, reason(error))
 
 
 class KillLane(threading.Thread):
@@ -138,13 +170,14 @@ class KillLane(threading.Thread):
         self._store_url = store_url
         self._wake = threading.Event()
         self._stopping = threading.Event()
+        driver.wake_by(self._wake)
 
     def wake(self) -> None:
         """Look at once: something was ordered."""
         self._wake.set()
 
     def stop(self, timeout_s: float | None = None) -> None:
-        """End after the order at hand."""
+        """Begin nothing more, and end after the attempts under way."""
         self._stopping.set()
         self._wake.set()
         self.join(timeout_s)
@@ -158,3 +191,4 @@ class KillLane(threading.Thread):
             except DBAPIError as error:
                 log.error("kill lane: store %s: %s", self._store_url, reason(error))
             self._wake.wait(LOOK_EVERY_S)
+        self._driver.drain()

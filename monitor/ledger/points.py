@@ -122,6 +122,7 @@ def settle_point(
     error: str | None,
     receivers: Sequence[str],
     now_s: float,
+    retry_after_s: float | None = None,
 ) -> bool:
     """Report what came of a leased order.
 
@@ -129,6 +130,8 @@ def settle_point(
     ----------
     error
         Why the point did not confirm; None if it did.
+    retry_after_s
+        For how long the point asked not to be tried; at most `MAX_BACKOFF_S` is granted.
 
     Returns
     -------
@@ -154,7 +157,8 @@ def settle_point(
     if error is None:
         _set(connection, order.trip_id, leased.point, PointState.CONFIRMED, now_s, error=None)
     else:
-        _failed(connection, leased, row.attempts, storable(error, 500), receivers, now_s)
+        due_at = now_s + _pause_s(row.attempts, retry_after_s)
+        _failed(connection, leased, row.attempts, storable(error, 500), due_at, receivers, now_s)
     _log(connection, leased, error, now_s)
     conclude(connection, order.trip_id, receivers, now_s)
     return True
@@ -208,11 +212,10 @@ def _failed(
     leased: Leased,
     attempts: int,
     error: str,
+    due_at: float,
     receivers: Sequence[str],
     now_s: float,
 ) -> None:
-    ceiling_s = min(MAX_BACKOFF_S, 2.0 ** min(attempts - 1, 10))
-    due_at = now_s + ceiling_s * random.uniform(0.5, 1.0)  # noqa: S311 # jitter, no secret
     trip_id = leased.order.trip_id
     state = PointState.FAILED if attempts >= FAILED_AFTER_ATTEMPTS else PointState.PENDING
     _set(connection, trip_id, leased.point, state, None, error=error, due_at=due_at)
@@ -221,6 +224,14 @@ def _failed(
         headline = f"is not yet {verb} at {leased.point}: {error}; retrying"
         about = trip.get(connection, trip_id)
         tell(connection, about, "trip_partial", headline, receivers, now_s, occasion=leased.point)
+
+
+def _pause_s(attempts: int, retry_after_s: float | None) -> float:
+    """How long until the next attempt: doubling, and not all points of a storm at once."""
+    jitter = random.uniform(0.5, 1.0)  # noqa: S311 # no secret
+    ceiling_s = min(MAX_BACKOFF_S, 2.0 ** min(attempts - 1, 10))
+    asked_s = min(MAX_BACKOFF_S, retry_after_s or 0.0)  # a kill does not wait for a day
+    return max(ceiling_s * jitter, asked_s * (0.5 + jitter))
 
 
 def _make_way(connection: Connection, trip_id: str, late: Leased, now_s: float) -> None:

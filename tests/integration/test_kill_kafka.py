@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,11 @@ import pytest
 import monitor.cli  # noqa: F401 # registers the commands
 from alerting.killswitch import Direction, Order
 from alerting.ports import RevokeError
-from alerting.revoke.kafka_topic import KafkaTopicPoint
 from monitor import config as settings
 from monitor.cli.app import run
 from monitor.config import KafkaConfig
-from monitor.enforcement import enforcement_points
+from monitor.enforcement import enforcement_points, kafka_point
 from monitor.errors import ExitCode
-from monitor.kafka_client import client_settings
 from monitor.kill_lane import Driver, KillLane
 from monitor.store import Store
 from tests.kit.broker import Broker
@@ -130,21 +127,22 @@ def test_an_order_without_a_broker_is_confirmed_once_it_is_back(
 def test_a_broker_that_froze_never_gets_an_old_order_behind_a_new_one(
     kafka: Broker, revocations: str
 ) -> None:
-    config = KafkaConfig(bootstrap_servers=kafka.bootstrap_servers)
-    point = KafkaTopicPoint(partial(client_settings, config), revocations)
-    point.apply(order("restore", 1), 5.0)
+    point = kafka_point(
+        KafkaConfig(bootstrap_servers=kafka.bootstrap_servers, revocations_topic=revocations)
+    )
+    point.restore(order("restore", 1), 5.0)
     last_seq = 1
     for delay_s in (0.0, 0.02, 0.04, 0.06, 0.08, 0.1):  # while connecting, while sending, after
         freeze = threading.Timer(delay_s, kafka.freeze)
         freeze.start()
         started = time.monotonic()
         with contextlib.suppress(RevokeError):
-            point.apply(order("revoke", last_seq + 1), 1.0)
+            point.revoke(order("revoke", last_seq + 1), 1.0)
         assert time.monotonic() - started < 2
         freeze.join()
         kafka.thaw()
         last_seq += 2
-        point.apply(order("restore", last_seq), 10.0)
+        point.restore(order("restore", last_seq), 10.0)
     time.sleep(1)
     arrived = [record["order_seq"] for record in read_topic(kafka.bootstrap_servers, revocations)]
     assert arrived == sorted(arrived)

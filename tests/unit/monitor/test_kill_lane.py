@@ -7,11 +7,13 @@ from contextlib import contextmanager
 
 import pytest
 
-from alerting.killswitch import AgentState, Order
+from alerting.killswitch import AgentState, Order, PointState
 from alerting.ports import RevokeError
+from monitor.attempts import Limits
 from monitor.config import StoreConfig
 from monitor.kill_lane import Driver, KillLane
 from monitor.ledger import trips
+from monitor.ledger.points import MAX_BACKOFF_S
 from monitor.store import Store
 from tests.kit.postgres import Postgres
 
@@ -28,12 +30,22 @@ class Gate:
         self.orders: list[Order] = []
         self.open = threading.Event()
         self.open.set()
+        self.verified: bool | None = None
 
-    def apply(self, order: Order, timeout_s: float) -> None:
+    def check(self, timeout_s: float = 5.0) -> None:
+        """Always ready."""
+
+    def revoke(self, order: Order, timeout_s: float) -> None:
         self.orders.append(order)
         self.open.wait(timeout_s)
         if self.script:
             raise self.script.pop(0)
+
+    def restore(self, order: Order, timeout_s: float) -> None:
+        self.revoke(order, timeout_s)
+
+    def verify(self, order: Order, timeout_s: float) -> bool | None:
+        return self.verified
 
     def close(self) -> None:
         """Nothing to release."""
@@ -43,9 +55,13 @@ def driver(store: Store, gate: Gate, owner: str = "one", timeout_s: float = 2.0)
     return Driver(store, {"gate": gate}, owner=owner, receivers=(), timeout_s=timeout_s)
 
 
+def drive(store: Store, gate: Gate, trip_id: str) -> None:
+    driver(store, gate).drive_trip(trip_id, time.time() + WAIT_S)
+
+
 @contextmanager
-def running(store: Store, gate: Gate) -> Iterator[KillLane]:
-    lane = KillLane(driver(store, gate), store.url)
+def running(store: Store, gate: Gate, timeout_s: float = 2.0) -> Iterator[KillLane]:
+    lane = KillLane(driver(store, gate, timeout_s=timeout_s), store.url)
     lane.start()
     try:
         yield lane
@@ -54,7 +70,7 @@ def running(store: Store, gate: Gate) -> Iterator[KillLane]:
         assert not lane.is_alive()
 
 
-def kill(store: Store, agent_id: str = "a") -> str:
+def kill(store: Store, agent_id: str = "a", points: tuple[str, ...] = ("gate",)) -> str:
     with store.ledger() as ledger:
         return trips.order_kill(
             ledger,
@@ -63,7 +79,7 @@ def kill(store: Store, agent_id: str = "a") -> str:
             ordered_by="os:alice",
             automatic=False,
             now_s=time.time(),
-            points=("gate",),
+            points=points,
             receivers=(),
         ).trip_id
 
@@ -114,26 +130,26 @@ def test_what_fails_is_tried_until_it_confirms(store: Store) -> None:
     assert error(store, trip_id) is None
 
 
-def error(store: Store, trip_id: str) -> str | None:
+def point(store: Store, trip_id: str, name: str = "gate") -> trips.Point:
     with store.read() as ledger:
-        return trips.get(ledger, trip_id).points[0].last_error
+        return next(p for p in trips.get(ledger, trip_id).points if p.point == name)
+
+
+def error(store: Store, trip_id: str, name: str = "gate") -> str | None:
+    return point(store, trip_id, name).last_error
 
 
 def test_two_processes_never_drive_one_point_at_once(store: Store) -> None:
     gate = Gate()
     gate.open.clear()
     trip_id = kill(store)
-    other = threading.Thread(target=driver(store, gate, "two").drive_next)
-    other.start()
+    assert driver(store, gate, "two", timeout_s=WAIT_S).start_due() == 1
     until(lambda: len(gate.orders) == 1)
-    waiting = threading.Thread(
-        target=driver(store, gate).drive_trip, args=(trip_id, time.time() + WAIT_S)
-    )
+    waiting = threading.Thread(target=drive, args=(store, gate, trip_id))
     waiting.start()
     time.sleep(0.2)
     assert waiting.is_alive()  # it waits for the one who holds the lease
     gate.open.set()
-    other.join(WAIT_S)
     waiting.join(WAIT_S)
     assert len(gate.orders) == 1
     assert state(store, trip_id) is AgentState.CONTAINED
@@ -142,11 +158,34 @@ def test_two_processes_never_drive_one_point_at_once(store: Store) -> None:
 def test_a_command_tries_once_and_leaves_the_rest_to_the_lane(store: Store) -> None:
     gate = Gate(RevokeError("away"), RevokeError("away"))
     trip_id = kill(store)
-    started = time.monotonic()
-    driver(store, gate).drive_trip(trip_id, time.time() + WAIT_S)
-    assert time.monotonic() - started < 2
+    drive(store, gate, trip_id)
     assert len(gate.orders) == 1
     assert state(store, trip_id) is AgentState.TRIPPING
+    assert error(store, trip_id) == "away"
+
+
+def test_what_says_done_and_is_not_is_not_confirmed(store: Store) -> None:
+    gate = Gate()
+    gate.verified = False
+    trip_id = kill(store)
+    drive(store, gate, trip_id)
+    assert error(store, trip_id) == "answered that the revoke is done, but it is not"
+    assert state(store, trip_id) is AgentState.TRIPPING
+    gate.verified = True
+    with running(store, gate):
+        until(lambda: state(store, trip_id) is AgentState.CONTAINED)
+
+
+@pytest.mark.parametrize(("asked_s", "granted_s"), [(7.0, 7.0), (86_400.0, MAX_BACKOFF_S)])
+def test_a_point_that_asks_for_rest_gets_it_within_reason(
+    store: Store, asked_s: float, granted_s: float
+) -> None:
+    trip_id = kill(store)
+    before_s = time.time()
+    drive(store, Gate(RevokeError("busy", retry_after_s=asked_s)), trip_id)
+    with store.read() as ledger:
+        due_at = trips.get(ledger, trip_id).points[0].due_at
+    assert before_s + granted_s <= due_at <= time.time() + 1.5 * granted_s
 
 
 def test_a_process_that_stood_still_does_not_send(store: Store) -> None:
@@ -154,15 +193,107 @@ def test_a_process_that_stood_still_does_not_send(store: Store) -> None:
     trip_id = kill(store)
     with store.ledger() as ledger:
         (leased,) = trips.lease_due(ledger, "one", time.time(), 0.0, only=("gate",))
-        settled = driver(store, gate)._attempt(leased)
-    assert settled is not None
+    slow = driver(store, gate)
+    slow._attempts.start(leased)
+    slow.drain(WAIT_S)
     assert gate.orders == []
+    assert "stood still" in str(error(store, trip_id))
     assert state(store, trip_id) is AgentState.TRIPPING
 
 
 def test_a_point_that_this_process_does_not_know_is_left_to_others(store: Store) -> None:
     kill(store)
-    assert not Driver(store, {}, owner="one", receivers=(), timeout_s=1.0).drive_next()
+    assert not Driver(store, {}, owner="one", receivers=(), timeout_s=1.0).start_due()
+
+
+class Hanging(Gate):
+    """Ignores its time limit until `open` is set."""
+
+    def revoke(self, order: Order, timeout_s: float) -> None:
+        self.orders.append(order)
+        self.open.wait()
+
+
+def test_a_point_that_hangs_delays_no_other(store: Store) -> None:
+    hanging, gate = Hanging(), Gate()
+    hanging.open.clear()
+    both = Driver(
+        store,
+        {"hanging": hanging, "gate": gate},
+        owner="one",
+        receivers=(),
+        timeout_s=0.2,
+        limits={"hanging": Limits(0.1, max_parallel=2)},
+    )
+    lane = KillLane(both, store.url)
+    lane.start()
+    trip_ids = [kill(store, f"a{n}", points=("hanging", "gate")) for n in range(6)]
+    lane.wake()
+    try:
+        until(lambda: len(gate.orders) == 6)
+        assert len(hanging.orders) == 2  # the others are not even sent, and that is said
+        until(lambda: all(error(store, t, "hanging") for t in trip_ids))
+        said = {error(store, t, "hanging") for t in trip_ids}
+        assert said <= {
+            "ignores its limit of 0.1 s and hangs",
+            "all 2 attempts at once that it may have hang",
+        }
+    finally:
+        hanging.open.set()
+    until(lambda: all(state(store, t) is AgentState.CONTAINED for t in trip_ids))
+    lane.stop(WAIT_S)
+    assert not lane.is_alive()
+
+
+def test_a_restore_waits_for_a_revocation_that_hangs(store: Store) -> None:
+    hanging = Hanging()
+    hanging.open.clear()
+    slow = driver(store, hanging, timeout_s=0.1)
+    trip_id = kill(store)
+    slow.drive_trip(trip_id, time.time() + WAIT_S)
+    restore(store, probation_s=3600)
+    slow.drive_trip(trip_id, time.time() + WAIT_S)
+    assert [order.direction for order in hanging.orders] == ["revoke"]
+    assert error(store, trip_id) == "an earlier order about this agent still hangs there"
+    hanging.open.set()
+    slow._attempts.wait(WAIT_S)
+    lane = KillLane(slow, store.url)
+    lane.start()
+    until(lambda: state(store, trip_id) is AgentState.PROBATION)
+    lane.stop(WAIT_S)
+    assert [order.direction for order in hanging.orders] == ["revoke", "restore"]
+
+
+def test_what_lands_late_is_followed_by_the_present_order(store: Store) -> None:
+    """The revocation hangs in one process while another one restores; then it lands."""
+    hanging, elsewhere = Hanging(), Gate()
+    hanging.open.clear()
+    slow = driver(store, hanging, timeout_s=0.1)
+    trip_id = kill(store)
+    slow.drive_trip(trip_id, time.time() + WAIT_S)
+    restore(store, probation_s=3600)
+    drive(store, elsewhere, trip_id)
+    assert state(store, trip_id) is AgentState.PROBATION
+    hanging.open.set()
+    until(lambda: point(store, trip_id).state is PointState.PENDING)
+    drive(store, elsewhere, trip_id)
+    assert [order.direction for order in elsewhere.orders] == ["restore", "restore"]
+    assert point(store, trip_id).state is PointState.CONFIRMED
+
+
+def test_many_orders_at_one_point_go_on_side_by_side(store: Store) -> None:
+    gate = Gate()
+    gate.open.clear()
+    with running(store, gate, timeout_s=WAIT_S) as lane:
+        for n in range(20):
+            kill(store, f"a{n}")
+        lane.wake()
+        until(lambda: len(gate.orders) == Limits(1.0).max_parallel)
+        time.sleep(0.2)
+        assert len(gate.orders) == Limits(1.0).max_parallel
+        gate.open.set()
+        until(lambda: len(gate.orders) == 20)
+    assert len({order.agent_id for order in gate.orders}) == 20
 
 
 @pytest.mark.service
