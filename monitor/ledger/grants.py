@@ -1,16 +1,21 @@
 """The grants registry: who may do what, asked by gateways before each action. Default is no."""
 
 import uuid
+from typing import Final
 
 from sqlalchemy import Connection, or_, select, update
 
-from alerting.grants import Grant, allowed
+from alerting import grants as grants_of
+from alerting.grants import Decision, Grant
 from alerting.killswitch import BLOCKED, AgentState
-from monitor.errors import NotFoundError
-from monitor.ledger import agents, audit
+from monitor.errors import NotFoundError, UsageError
+from monitor.ledger import agents, audit, hold
 from monitor.store.schema import agents as agents_table
 from monitor.store.schema import grants
 from monitor.store.sql import storable
+
+MAX_TIME_S: Final = 253_402_300_799.0
+"""The end of the year 9999."""
 
 
 def add(
@@ -26,10 +31,21 @@ def add(
     """Grant a scope and return the grant's id.
 
     To an agent that is cut off nothing is granted: the grant is recorded as revoked by
-    `blocked:TRIP`, and no restore ever gives it back.
+    `blocked:TRIP` (or the hold's id), and no restore ever gives it back.
+
+    Raises
+    ------
+    UsageError
+        If it would last longer than any calendar tells.
     """
+    if expires_at is not None and not now_s < expires_at <= MAX_TIME_S:
+        raise UsageError(
+            "a grant ends after now and before the year 10000, or it is a standing one"
+        )
     agent = agents.lock(connection, agent_id, now_s)
-    blocked = agent.state in BLOCKED
+    held = connection.execute(hold.covering(agent_id)).scalars().first()
+    by = agent.trip_id if agent.state in BLOCKED else held
+    blocked = by is not None
     grant_id = uuid.uuid4().hex
     connection.execute(
         grants.insert().values(
@@ -41,7 +57,7 @@ def add(
             granted_at=now_s,
             expires_at=expires_at,
             revoked_at=now_s if blocked else None,
-            revoked_by=f"blocked:{agent.trip_id}" if blocked else None,
+            revoked_by=f"blocked:{by}" if blocked else None,
         )
     )
     audit.append(
@@ -95,20 +111,41 @@ def get(connection: Connection, grant_id: str) -> Grant:
     return Grant(**row)
 
 
-def allows(connection: Connection, agent_id: str, scope: str, now_s: float) -> bool:
-    """Whether the agent is not cut off and holds a valid grant that covers the scope."""
+def decide(connection: Connection, agent_id: str, scope: str, now_s: float) -> Decision:
+    """Whether the agent is not cut off and holds a valid grant that covers the scope, and why.
+
+    Every call reads the store: what another process revoked is refused from then on.
+    """
     # One statement: a kill between two would be missed.
     rows = connection.execute(
-        select(grants, agents_table.c.state)
+        select(grants, agents_table.c.state, hold.is_held(agent_id).label("held"))
         .outerjoin(agents_table, agents_table.c.agent_id == grants.c.agent_id)
-        .where(grants.c.agent_id == agent_id, grants.c.revoked_at.is_(None))
+        .where(
+            grants.c.agent_id == agent_id,
+            grants.c.revoked_at.is_(None),
+            or_(grants.c.expires_at.is_(None), grants.c.expires_at > now_s),
+        )
     ).mappings()
-    held, state = [], AgentState.ACTIVE
+    held, state = [], None
     for row in rows:
         values = dict(row)
         state = AgentState(values.pop("state") or AgentState.ACTIVE)
+        if values.pop("held") and state not in BLOCKED:
+            state = AgentState.TRIPPING  # by an order about many that is being carried out
         held.append(Grant(**values))
-    return allowed(state, held, scope, now_s)
+    if state is None:  # it holds nothing: whatever its state, the answer is no
+        state = agents.state_of(connection, agent_id)
+    decision = grants_of.decide(agent_id, state, held, scope, now_s)
+    if decision.allowed or state in BLOCKED:
+        return decision
+    # What it held before only tells why not; nothing read here can allow.
+    ended = [g for g in list_grants(connection, agent_id) if not g.is_valid(now_s)]
+    return grants_of.decide(agent_id, state, ended, scope, now_s)
+
+
+def allows(connection: Connection, agent_id: str, scope: str, now_s: float) -> bool:
+    """The decision alone."""
+    return decide(connection, agent_id, scope, now_s).allowed
 
 
 def list_grants(
