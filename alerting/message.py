@@ -14,6 +14,9 @@ MessageKind = Literal[
     "resolved",
     "would_trip",  # a rule in mode observe would have cut the agent off
     "trip_held",  # a guard stopped an automatic trip
+    "trip_asked",  # a rule asks a person whether to cut the agent off
+    "trip_not_approved",  # a person declined, or nobody approved in time
+    "autotrip",  # automatic trips were paused, or are in force again
     "trip_ordered",
     "trip_contained",
     "trip_partial",

@@ -1,13 +1,11 @@
-"""What becomes of an anomaly: which alert it joins, and whether it cuts the agent off. Pure."""
+"""What becomes of an anomaly: which alert it joins, and what of that is news. Pure."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
 from typing import Literal
 
 from alerting.alert import Alert, alert_id
-from detectors.finding import Anomaly, Severity
+from detectors.finding import Anomaly
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,120 +96,3 @@ def resolve(alert: Alert, now: datetime, *, by: str, reason: str) -> Alert:
             "resolved_reason": reason,
         }
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """When an anomaly cuts its agent off; every condition that is given must hold.
-
-    Parameters
-    ----------
-    name
-        For people and the audit.
-    enforce
-        False: only say what would have been done.
-    severity
-        At least this severe.
-    detectors, roles, agents
-        Shell patterns; an empty one does not narrow.
-    """
-
-    name: str
-    enforce: bool = False
-    severity: Severity = Severity.CRITICAL
-    detectors: tuple[str, ...] = ()
-    roles: tuple[str, ...] = ()
-    agents: tuple[str, ...] = ()
-
-    def matches(self, anomaly: Anomaly) -> bool:
-        """Whether the rule is about this anomaly."""
-        return (
-            anomaly.severity >= self.severity
-            and _narrows(self.detectors, anomaly.detector)
-            and _narrows(self.roles, anomaly.role or "")
-            and _narrows(self.agents, anomaly.agent_id)
-        )
-
-
-def _narrows(patterns: Sequence[str], text: str) -> bool:
-    return not patterns or any(fnmatchcase(text, pattern) for pattern in patterns)
-
-
-@dataclass(frozen=True, slots=True)
-class Guards:
-    """What holds an automatic trip back. A person's order passes them all.
-
-    Parameters
-    ----------
-    max_per_hour
-        Automatic trips of the whole fleet in any hour.
-    protected_agents
-        Shell patterns of agents that only a person may cut off.
-    max_event_age_s
-        Nothing automatic on evidence older than this.
-    """
-
-    max_per_hour: int = 5
-    protected_agents: tuple[str, ...] = ()
-    max_event_age_s: float = 900.0
-
-    def objection(
-        self, anomaly: Anomaly, alert: Alert, now: datetime, tripped_last_hour: int
-    ) -> str | None:
-        """Why not to trip automatically, in words; None if nothing speaks against it."""
-        age_s = (now - anomaly.time).total_seconds()
-        if any(fnmatchcase(anomaly.agent_id, pattern) for pattern in self.protected_agents):
-            return "the agent is protected: only a person may cut it off"
-        if not alert.calibrated:
-            return "every finding so far is uncalibrated"
-        if age_s > self.max_event_age_s:
-            return (
-                f"the evidence is {age_s:.0f} s old, over the limit of {self.max_event_age_s:.0f} s"
-            )
-        if tripped_last_hour >= self.max_per_hour:
-            return f"{tripped_last_hour} automatic trips in the last hour reach the cap"
-        return None
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What a rule makes of an anomaly: `trip`, `would_trip` (mode observe) or `held` by a guard."""
-
-    outcome: Literal["trip", "would_trip", "held"]
-    rule: Rule
-    reason: str
-
-
-def decide_trip(
-    rules: Sequence[Rule],
-    guards: Guards,
-    anomaly: Anomaly,
-    alert: Alert,
-    now: datetime,
-    tripped_last_hour: int,
-) -> Decision | None:
-    """What the first matching rule makes of an anomaly; rules that enforce come first.
-
-    Nothing is made of one in shadow, whatever the rules say.
-
-    Parameters
-    ----------
-    rules, guards
-        From the config.
-    anomaly, alert
-        The new anomaly and the alert that it joined.
-    now
-        As for `fold`.
-    tripped_last_hour
-        Automatic trips of the whole fleet in the hour up to `now`.
-    """
-    if anomaly.shadow:
-        return None
-    rule = next((r for r in sorted(rules, key=lambda r: not r.enforce) if r.matches(anomaly)), None)
-    if rule is None:
-        return None
-    objection = guards.objection(anomaly, alert, now, tripped_last_hour)
-    if objection is not None:
-        return Decision("held", rule, objection) if rule.enforce else None
-    reason = f"rule {rule.name}: {anomaly.text}"
-    return Decision("trip" if rule.enforce else "would_trip", rule, reason)

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from alerting.alert import Alert
-from alerting.policy import Decision
+from alerting.trip_policy import Decision
 from baselines.profile import Observation
 from detectors.finding import Anomaly, Finding
 from detectors.shard import Policy
-from monitor.ledger.intake import Response
+from monitor.ledger.response import Response
 from monitor.replay import Replay, Summary
 
 MAX_LISTED: Final = 50
@@ -33,7 +33,7 @@ class Outcome:
     runs_alarmed
         Those with at least one anomaly.
     decisions
-        What rules made of alerts: alert, rule, and `trip`, `would_trip` or `held`.
+        What rules made of alerts: alert, rule, and `trip`, `ask`, `would_trip` or `held`.
     """
 
     summary: Summary = field(default_factory=Summary)
@@ -101,6 +101,7 @@ class Outcome:
             "alerts": self.summary.alerts,
             "alerts_capped": self.summary.alerts_capped,
             "trips": outcomes["trip"],
+            "would_ask": outcomes["ask"],
             "would_trip": outcomes["would_trip"],
             "held": outcomes["held"],
         }

@@ -22,7 +22,6 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from baselines.event import Effect
-from detectors.finding import SeverityField
 from monitor.config_boundaries import AgentsConfig, BoundaryConfig
 from monitor.config_checks import ENV_PREFIX, SECRET_KEYS, hint, reasons, refuse_secrets
 from monitor.config_detection import (
@@ -33,13 +32,14 @@ from monitor.config_detection import (
     PrivilegeConfig,
 )
 from monitor.config_section import Seconds, Section
+from monitor.config_serve import ServeConfig
+from monitor.config_trip import TripConfig
 from monitor.errors import UsageError
 
-COMMAND_LINE_VARIABLES: Final = frozenset({"config"})
+COMMAND_LINE_VARIABLES: Final = frozenset({"config", "server", "token", "token_file"})
 """Variables of the command line itself, such as TRIPSWITCH_CONFIG."""
 
 SectionT = TypeVar("SectionT", bound=Section)
-TripMode = Literal["observe", "enforce"]
 
 
 class SourceConfig(Section):
@@ -73,6 +73,8 @@ class KafkaConfig(Section):
     ssl_check_hostname: bool = True
     dead_letter_topic: str = "tripswitch-dead-letters"
     revocations_topic: str = "tripswitch-revocations"
+    audit_topic: str = "tripswitch-audit-heads"
+    """Where the heads of the audit's chain are published."""
     request_timeout_s: Seconds = 10.0
     session_timeout_s: Seconds = 10.0
     """How long after its death a member's partitions go to another one."""
@@ -121,30 +123,12 @@ class SlackConfig(Section):
     timeout_s: Seconds = 10.0
 
 
-class TripRule(Section):
-    """When an alert cuts an agent off. All conditions that are given must hold."""
+class MetricsConfig(Section):
+    """Figures for Prometheus, served by the daemon."""
 
-    name: str
-    mode: TripMode = "observe"
-    severity: SeverityField = Field(default="critical", validate_default=True)
-    """At least this severe."""
-    detectors: tuple[str, ...] = ()
-    roles: tuple[str, ...] = ()
-    agents: tuple[str, ...] = ()
-
-
-class TripConfig(Section):
-    """Automatic trips and what follows a trip."""
-
-    rules: tuple[TripRule, ...] = (TripRule(name="critical"),)
-    max_automatic_per_hour: Annotated[int, Field(ge=0)] = 5
-    protected_agents: tuple[str, ...] = ()
-    max_event_age_s: Seconds = 900.0
-    """Nothing automatic on evidence older than this."""
-    allowed_skew_s: Annotated[float, Field(ge=0)] = 2.0
-    silent_after_s: Seconds = 30.0
-    probation_s: Seconds = 3600.0
-    point_timeout_s: Seconds = 5.0
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] | None = None
+    """Where `/metrics` is; off by default, 0 for any free one."""
 
 
 class RetentionConfig(Section):
@@ -153,6 +137,8 @@ class RetentionConfig(Section):
     anomalies_days: Annotated[float, Field(gt=0)] = 90.0
     alerts_days: Annotated[float, Field(gt=0)] = 365.0
     outbox_days: Annotated[float, Field(gt=0)] = 30.0
+    audit_details_days: Annotated[float, Field(gt=0)] | None = None
+    """Who, about whom, and every text of the audit; by default kept for ever. The chain stays."""
 
 
 class Config(BaseSettings):
@@ -177,6 +163,8 @@ class Config(BaseSettings):
     alerts: AlertsConfig = AlertsConfig()
     slack: SlackConfig = SlackConfig()
     trip: TripConfig = TripConfig()
+    metrics: MetricsConfig = MetricsConfig()
+    serve: ServeConfig = ServeConfig()
     retention: RetentionConfig = RetentionConfig()
 
     @model_validator(mode="after")

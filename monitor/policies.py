@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from alerting.policy import Guards, Rule
+from alerting.trip_policy import Guards, Rule
 from baselines.effect import EffectMap
 from baselines.exposure import Exposure
 from baselines.rules import Learning
@@ -15,7 +15,7 @@ from detectors.policy import Policy
 from detectors.privilege import Privilege
 from monitor.config import Config
 from monitor.config_boundaries import BoundaryConfig, PermitConfig, zone
-from monitor.ledger.intake import Response
+from monitor.ledger.response import Response
 
 
 def detection(config: Config) -> Policy:
@@ -85,11 +85,15 @@ def response(config: Config, receivers: tuple[str, ...], points: tuple[str, ...]
     rules = [
         Rule(
             name=rule.name,
-            enforce=rule.mode == "enforce",
+            mode=rule.mode,
             severity=rule.severity,
             detectors=rule.detectors,
             roles=rule.roles,
+            data_classes=rule.data_classes,
             agents=rule.agents,
+            share=rule.share,
+            approve_within_s=rule.approve_within_s,
+            on_timeout=rule.on_timeout,
         )
         for rule in trip.rules
     ]

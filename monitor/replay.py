@@ -14,13 +14,14 @@ from typing import Final
 
 from alerting.alert import Alert
 from alerting.cap import WEEK_S, capped
-from alerting.policy import Decision, decide_trip, fold
+from alerting.policy import fold
+from alerting.trip_policy import Decision, Lately, decide_trip
 from baselines.event import MAX_MESSAGE_BYTES, ActionEvent, EventError
 from baselines.profile import Observation
 from detectors.finding import Anomaly, Finding
 from detectors.shard import Policy, Shard
 from monitor.errors import TripswitchError
-from monitor.ledger.intake import Response
+from monitor.ledger.response import Response
 from monitor.sources.partition import partition_for
 
 _HOUR: Final = timedelta(hours=1)
@@ -138,7 +139,7 @@ class Replay:
             return
         lately = sum(now - _HOUR < at <= now for at in self._trip_times)
         decision = decide_trip(
-            self.response.rules, self.response.guards, anomaly, alert, now, lately
+            self.response.rules, self.response.guards, anomaly, alert, now, Lately(lately)
         )
         if decision is None:
             return

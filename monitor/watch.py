@@ -1,8 +1,10 @@
 """Watches the stream for agents that were cut off: whether they still act, and since when not.
 
 *Effective* is an `ok` action whose event time and log time both lie after containment plus the
-allowed skew. *Silent*: everything that was in the partition at containment was read, and then no
-effective action came for `silent_after_s` of log time, while other records did.
+allowed skew; one that succeeded after the order and before that is *early*. Where a person gave a
+point up there is no containment, and the moment at which nothing was left to wait for stands in.
+*Silent*: everything that was in the partition then was read, and after it no effective action
+came for `silent_after_s` of log time, while other records did.
 """
 
 from dataclasses import dataclass, field
@@ -16,31 +18,37 @@ class Watch:
 
     Attributes
     ----------
-    ordered_at_s, contained_at_s
-        From the ledger; `contained_at_s` is None until every point confirmed.
+    ordered_at_s, held_at_s
+        From the ledger; `held_at_s` is None until every point confirmed or was given up.
     end_offset
-        Where the agent's partition ended when containment was first seen; None until then.
+        Where the agent's partition ended when that was first seen; None until then.
     watched_to
         Records below this offset were counted already, before a restart.
-    effective, refused
-        Counted since the last `take`.
+    effective, early, refused
+        What was seen since the last report: actions with their offsets, times, a count.
     """
 
     trip_id: str
     agent_id: str
     partition: int
     ordered_at_s: float
-    contained_at_s: float | None
+    held_at_s: float | None
     silent: bool
     watched_to: int
     end_offset: int | None = None
     last_effective_log_s: float = 0.0
     effective: list[tuple[ActionEvent, int]] = field(default_factory=list)
+    early: list[float] = field(default_factory=list)
     refused: int = 0
     now_silent: bool = False
     """What the stream shows at present; `silent` is what the ledger has."""
     restless: bool = False
     """Whether anything was counted that the ledger does not have yet."""
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there is anything for the ledger."""
+        return self.restless or (self.now_silent and not self.silent)
 
     def see(self, event: ActionEvent, offset: int, log_s: float, allowed_skew_s: float) -> None:
         """Take in one event of the agent.
@@ -58,15 +66,17 @@ class Watch:
             return
         self.watched_to = offset + 1
         acted_s = event.time_s
-        if event.status == "denied" and min(acted_s, log_s) >= self.ordered_at_s:
-            self.refused += 1
-            self.restless = True
-        if event.status != "ok" or self.contained_at_s is None:
+        happened_s = min(acted_s, log_s)
+        if event.status not in ("ok", "denied") or happened_s < self.ordered_at_s:
             return
-        if min(acted_s, log_s) > self.contained_at_s + allowed_skew_s:
+        self.restless = True
+        if event.status == "denied":
+            self.refused += 1
+        elif self.held_at_s is None or happened_s <= self.held_at_s + allowed_skew_s:
+            self.early.append(acted_s)
+        else:
             self.effective.append((event, offset))
             self.last_effective_log_s = log_s
-            self.restless = True
 
     def is_silent(
         self, next_offset: int, watermark_s: float, silent_after_s: float, allowed_skew_s: float
@@ -82,7 +92,7 @@ class Watch:
         silent_after_s, allowed_skew_s
             From the config.
         """
-        if self.contained_at_s is None or self.end_offset is None or self.effective:
+        if self.held_at_s is None or self.end_offset is None or self.effective:
             return False
-        quiet_since_s = max(self.contained_at_s + allowed_skew_s, self.last_effective_log_s)
+        quiet_since_s = max(self.held_at_s + allowed_skew_s, self.last_effective_log_s)
         return next_offset >= self.end_offset and watermark_s >= quiet_since_s + silent_after_s

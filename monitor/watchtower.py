@@ -54,7 +54,7 @@ class Watchtower:
     def look(
         self, store: Store, source: Source, owned: Mapping[int, Standing], now_s: float
     ) -> None:
-        """Bring the watches up to the ledger, now and then, and see who is silent."""
+        """Bring the watches up to the ledger, now and then."""
         if now_s - self._looked_at_s >= LOOK_EVERY_S:
             self._looked_at_s = now_s
             try:
@@ -68,6 +68,9 @@ class Watchtower:
                 for trip in followed
                 if source.partition_of(trip.agent_id) in owned
             }
+
+    def judge(self, owned: Mapping[int, Standing]) -> None:
+        """See who is silent, once everything that was polled is taken in."""
         for watch in self.watches.values():
             shard = owned.get(watch.partition)
             watch.now_silent = shard is not None and watch.is_silent(
@@ -82,18 +85,17 @@ class Watchtower:
                 agent_id=trip.agent_id,
                 partition=source.partition_of(trip.agent_id),
                 ordered_at_s=trip.ordered_at,
-                contained_at_s=None,
+                held_at_s=None,
                 silent=trip.silent,
                 watched_to=trip.watched_to,
                 last_effective_log_s=trip.last_effective_at or 0.0,
             )
-        if watch.contained_at_s is None and trip.contained_at is not None:
+        watch.held_at_s = trip.held_at
+        if watch.held_at_s is not None and watch.end_offset is None:
             try:
                 watch.end_offset = source.end_offset(watch.partition)
             except SourceError as error:
                 log.warning("cannot tell yet how far to read for silence: %s", error)
-            else:
-                watch.contained_at_s = trip.contained_at
         watch.silent = trip.silent
         return watch
 
@@ -110,13 +112,11 @@ class Watchtower:
 
     def has_news(self) -> bool:
         """Whether there is anything for the ledger."""
-        return any(w.restless or w.now_silent != w.silent for w in self.watches.values())
+        return any(w.has_news for w in self.watches.values())
 
     def partitions(self) -> set[int]:
         """Of the watches that have news; their claims must be checked."""
-        return {
-            w.partition for w in self.watches.values() if w.restless or w.now_silent != w.silent
-        }
+        return {w.partition for w in self.watches.values() if w.has_news}
 
     def report(
         self, ledger: Connection, receivers: Sequence[str], source: str, now_s: float
@@ -129,45 +129,45 @@ class Watchtower:
                     ledger,
                     watch.trip_id,
                     effective=[event.time_s for event, _ in watch.effective],
+                    early=watch.early,
                     refused=watch.refused,
                     watched_to=watch.watched_to,
                     receivers=receivers,
                     now_s=now_s,
                 )
                 breaches += [_breach(watch, source, *seen) for seen in watch.effective]
-            elif watch.now_silent and not watch.silent:
+            if watch.now_silent and not watch.silent:
                 trips.mark_silent(ledger, watch.trip_id, receivers=receivers, now_s=now_s)
         return breaches
 
     def reported(self) -> None:
-        """What was reported is stored; count from there."""
+        """What was reported is stored; count from there, and see soon what was ordered with it."""
+        self._looked_at_s = 0.0
         for watch in self.watches.values():
-            if watch.restless:
-                watch.effective.clear()
-                watch.refused = 0
-                watch.restless = False
-                watch.silent = watch.now_silent = False
-            elif watch.now_silent:
-                watch.silent = True
+            watch.silent = watch.now_silent or (watch.silent and not watch.effective)
+            watch.effective.clear()
+            watch.early.clear()
+            watch.refused = 0
+            watch.restless = False
 
 
 def _breach(watch: Watch, source: str, event: ActionEvent, offset: int) -> Anomaly:
-    """An action that succeeded although its agent is contained; one alarm a minute."""
-    contained_at_s = watch.contained_at_s or watch.ordered_at_s
+    """An action that succeeded although its agent is cut off; one alarm a minute."""
+    held_at_s = watch.held_at_s or watch.ordered_at_s
     finding = Finding(
         detector="containment",
         subject=watch.trip_id,
         episode=f"minute:{int(event.time_s // _MINUTE_S) * _MINUTE_S}",
         observed=1.0,
         expected=0.0,
-        unit="actions that succeed after containment",
+        unit="actions that succeed after the agent was cut off",
         threshold=0.0,
         p_value=None,
         calibration="declared",
         severity=Severity.CRITICAL,
         text=(
-            f"an action still succeeds {event.time_s - contained_at_s:.1f} s after trip "
-            f"{watch.trip_id} was contained: an enforcement point does not hold"
+            f"an action still succeeds {event.time_s - held_at_s:.1f} s after trip "
+            f"{watch.trip_id} cut the agent off: an enforcement point does not hold"
         ),
     )
     place = (source, watch.partition, offset)

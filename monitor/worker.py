@@ -33,7 +33,7 @@ from monitor.counts import Counts
 from monitor.dead_letter import DeadLetter, DeadLetterError, DeadLetters
 from monitor.decode import decode
 from monitor.ledger import intake
-from monitor.ledger.intake import Response
+from monitor.ledger.response import Response
 from monitor.owned import Owned
 from monitor.sources import Chunk, Record, Source
 from monitor.store import Store, shards
@@ -124,17 +124,19 @@ class Worker:
     def step(self) -> bool:
         """One poll and all that follows; tells whether there was anything to read."""
         chunks = self.source.poll(self.timing.poll_s)
+        read_at_s = time.time()
         changed = self._reassign()
+        # Before the batch: what an agent did that was cut off while nobody read counts, too.
+        self.watchtower.look(self.store, self.source, self.owned, read_at_s)
         found: dict[int, list[Anomaly]] = {}
         for chunk in chunks:
             owned = self.owned.get(chunk.partition)
             # What was polled before a partition came back is not where it goes on from now.
             if owned is not None and chunk.partition not in changed:
                 found[chunk.partition] = self._consume(owned, chunk)
-        now_s = time.time()
-        self.watchtower.look(self.store, self.source, self.owned, now_s)
+        self.watchtower.judge(self.owned)
         if any(found.values()) or self.watchtower.has_news():
-            self._durably(lambda: self._record(found))
+            self._durably(lambda: self._record(found, read_at_s))
         if time.monotonic() >= self._next_checkpoint_s:
             self.checkpoint()
         return bool(chunks)
@@ -220,15 +222,15 @@ class Worker:
             except DeadLetterError:
                 self._durably(self.dead_letters.flush)  # too many wait: read no further until then
 
-    def _record(self, found: dict[int, list[Anomaly]]) -> None:
+    def _record(self, found: dict[int, list[Anomaly]], read_at_s: float) -> None:
         while True:
             try:
-                self._to_ledger(found)
+                self._to_ledger(found, read_at_s)
             except ShardLostError:
                 continue  # that shard is dropped now; the others' anomalies still count
             return
 
-    def _to_ledger(self, found: dict[int, list[Anomaly]]) -> None:
+    def _to_ledger(self, found: dict[int, list[Anomaly]], read_at_s: float) -> None:
         mine = {p: anomalies for p, anomalies in found.items() if p in self.owned}
         involved = sorted(mine.keys() | self.watchtower.partitions() & self.owned.keys())
         now_s = time.time()
@@ -238,7 +240,7 @@ class Worker:
                 ledger, self.response.receivers, self.source.name, now_s
             )
             every = [a for partition in involved for a in mine.get(partition, ())]
-            intake.record(ledger, [*every, *breaches], self.response, now_s)
+            intake.record(ledger, [*every, *breaches], self.response, now_s, read_at_s)
         self.watchtower.reported()
         self.on_ledger()
 

@@ -18,6 +18,7 @@ _ROWS: Final = (
     ("alerts opened", "alerts"),
     ("  not sent: fleet's cap", "alerts_capped"),
     ("trips", "trips"),
+    ("would ask", "would_ask"),
     ("would trip", "would_trip"),
     ("trips held back", "held"),
 )

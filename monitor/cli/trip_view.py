@@ -11,17 +11,6 @@ MAX_TEXT_CHARS = 300
 
 def trip_lines(trip: Trip) -> list[str]:
     """A trip in lines for a terminal; no text in it can do harm there."""
-    reached = {
-        "ordered": trip.ordered_at,
-        "contained": trip.contained_at,
-        "last effective": trip.last_effective_at,
-        "silent": trip.silent_at,
-        "restore ordered": trip.restore_ordered_at,
-        "restored": trip.restored_at,
-    }
-    times = [f"{word} {iso(time_s)}" for word, time_s in reached.items() if time_s is not None]
-    if trip.time_to_silence_s is not None:
-        times.append(f"time to silence {trip.time_to_silence_s:.1f} s")
     agent = clean(trip.agent_id, MAX_AGENT_CHARS)
     lines = [
         f"trip {trip.trip_id}  {agent}  {trip.state or 'over: a later trip took its place'}",
@@ -31,12 +20,49 @@ def trip_lines(trip: Trip) -> list[str]:
         why = clean(trip.restore_reason or "", MAX_TEXT_CHARS)
         lines.append(f"  restored by {clean(trip.restore_ordered_by)}: {why}")
     counts = f"{trip.effective_count} effective, {trip.refused_count} refused since"
-    return [*lines, f"  {', '.join(times)}; {counts}", *map(point_line, trip.points)]
+    if trip.early_count:
+        counts += f"; {trip.early_count} between order and containment"
+    lines += [f"  {', '.join(_times(trip))}; {counts}"]
+    if took := _durations(trip):
+        lines.append(f"  took: {', '.join(took)}")
+    return [*lines, *map(point_line, trip.points)]
+
+
+def _times(trip: Trip) -> list[str]:
+    reached = {
+        "evidence": trip.anomaly_at,
+        "read": trip.read_at,
+        "ordered": trip.ordered_at,
+        "contained": trip.contained_at,
+        "partly cut off": trip.partial_at,
+        "last early": trip.last_early_at,
+        "first effective": trip.first_effective_at,
+        "last effective": trip.last_effective_at,
+        "silent": trip.silent_at,
+        "restore ordered": trip.restore_ordered_at,
+        "restored": trip.restored_at,
+    }
+    return [f"{word} {iso(time_s)}" for word, time_s in reached.items() if time_s is not None]
+
+
+def _durations(trip: Trip) -> list[str]:
+    took = {
+        "evidence to read": trip.anomaly_to_read_s,
+        "evidence to order": trip.anomaly_to_order_s,
+        "order to containment": trip.order_to_containment_s,
+        "order to last action": trip.order_to_last_effective_s,
+        "time to silence": trip.time_to_silence_s,
+    }
+    return [f"{word} {seconds:.3f} s" for word, seconds in took.items() if seconds is not None]
 
 
 def point_line(point: Point) -> str:
     """One enforcement point in a line, with the reason if it has not confirmed."""
     line = f"  {clean(point.point, 40):<10} {point.direction} {point.state}"
+    if point.attempts > 1:
+        line += f" after {point.attempts} attempts"
+    if point.settled_at is not None:
+        line += f" at {iso(point.settled_at)}"
     if point.last_error and point.state in OPEN:
         line += f": {clean(point.last_error, MAX_TEXT_CHARS)}"
     return line

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 from sqlalchemy import ColumnElement, Connection, insert, select, update
 
 from alerting.killswitch import is_person
+from baselines.event import MAX_NAME_CHARS
 from monitor.errors import NotFoundError, UsageError
 from monitor.ledger import audit
 from monitor.store.schema import approvals
@@ -18,7 +19,6 @@ State = Literal["waiting", "approved", "declined", "expired"]
 
 SECOND_PERSON: Final = frozenset(("kill_role", "kill_all"))
 """Kinds that another person than the one who asked must approve."""
-_SUBJECT_CHARS: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def ask(
         So long somebody may decide.
     """
     audit.lock(connection)
-    subject = storable(subject, _SUBJECT_CHARS)
+    subject = storable(subject, MAX_NAME_CHARS)
     waits = (approvals.c.kind == kind, approvals.c.subject == subject)
     for waiting in _read(connection, *waits, approvals.c.state == "waiting"):
         if now_s < waiting.expires_at or waiting.on_expiry != "nothing":
@@ -139,8 +139,11 @@ def decide(
     if now_s >= found.expires_at:
         late_s = now_s - found.expires_at
         raise UsageError(f"approval {approval_id} ran out {late_s:.0f} s ago: ask again")
-    if approve and found.kind in SECOND_PERSON and by == found.asked_by:
-        raise UsageError(f"{by} asked for {approval_id}: a second person has to approve it")
+    if approve and found.kind in SECOND_PERSON and may_be_one_person(by, found.asked_by):
+        raise UsageError(
+            f"{found.asked_by} asked for {approval_id}, and {by} may be the same person: "
+            "a second one has to approve it"
+        )
     state: State = "approved" if approve else "declined"
     return _settle(connection, found, state, by, reason, now_s)
 
@@ -185,6 +188,20 @@ def about(approval: Approval) -> str:
     if approval.kind == "kill_all":
         return "all agents"
     return f"role:{approval.subject}" if approval.kind == "kill_role" else approval.subject
+
+
+def may_be_one_person(one: str, other: str) -> bool:
+    """Whether two actors need not be two persons.
+
+    Whoever became another user of the system, as `os:root via os:alice`, is both of them; and
+    `os:root` by itself may be any of its users. That two names of different systems are one
+    person's cannot be told here.
+    """
+    ours, theirs = set(one.split(" via ")), set(other.split(" via "))
+    if ours & theirs:
+        return True
+    users = [name for name in (*ours, *theirs) if name.startswith("os:")]
+    return "os:root" in (one, other) and len(users) > 1
 
 
 def _settle(

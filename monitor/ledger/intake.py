@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from typing import Final
@@ -11,46 +10,23 @@ from sqlalchemy import Connection, insert, select
 
 from alerting.alert import Alert
 from alerting.cap import WEEK_S, capped
-from alerting.message import Message, MessageKind
-from alerting.policy import Decision, Folded, Guards, Rule, decide_trip, fold
+from alerting.policy import Folded, fold
 from detectors.finding import Anomaly
-from monitor.ledger import alerts, audit, outbox, shadows, trips
+from monitor.ledger import alerts, audit, autotrip, shadows
+from monitor.ledger.response import Response
 from monitor.store.schema import anomalies
 
 log = logging.getLogger(__name__)
 
-HOUR_S: Final = 3600.0
 _MAX_PARAMETERS: Final = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
-    """How this service responds to anomalies.
-
-    Parameters
-    ----------
-    rules, guards
-        Of automatic trips.
-    receivers
-        Names of those who are told.
-    points
-        Names of the enforcement points that a trip drives.
-    quiet_s
-        After so long without an anomaly an alert is over.
-    alerts_per_week
-        The fleet's cap on alerts of learned findings; None: there is none.
-    """
-
-    rules: Sequence[Rule]
-    guards: Guards
-    receivers: Sequence[str]
-    points: Sequence[str]
-    quiet_s: float
-    alerts_per_week: float | None = None
-
-
 def record(
-    connection: Connection, found: Sequence[Anomaly], response: Response, now_s: float
+    connection: Connection,
+    found: Sequence[Anomaly],
+    response: Response,
+    now_s: float,
+    read_at_s: float | None = None,
 ) -> int:
     """Store anomalies, fold them into alerts, tell people and order trips: one transaction.
 
@@ -58,6 +34,11 @@ def record(
 
     An anomaly that the ledger has already is passed over whole, so that reading a stretch of the
     log again repeats nothing.
+
+    Parameters
+    ----------
+    read_at_s
+        When the events behind them were read, in seconds since the epoch.
 
     Returns
     -------
@@ -99,7 +80,7 @@ def record(
     alerts.store(connection, list(changed.values()))
     for folded, anomaly in responses:
         _tell(connection, folded, anomaly, response, now)
-        _respond(connection, folded.alert, anomaly, response, now)
+        autotrip.respond(connection, folded.alert, anomaly, response, now_s, read_at_s)
     return len(new)
 
 
@@ -136,57 +117,3 @@ def _tell(
         alerts.tell(connection, "resolved", folded.closed, "", response.receivers, now)
     if folded.news is not None:
         alerts.tell(connection, folded.news, folded.alert, anomaly.text, response.receivers, now)
-
-
-def _respond(
-    connection: Connection, alert: Alert, anomaly: Anomaly, response: Response, now: datetime
-) -> None:
-    """Do what the trip rules say of a new anomaly."""
-    if not any(rule.matches(anomaly) for rule in response.rules):
-        return
-    tripped = trips.automatic_since(connection, now.timestamp() - HOUR_S)
-    decision = decide_trip(response.rules, response.guards, anomaly, alert, now, tripped)
-    if decision is None:
-        return
-    if decision.outcome == "trip":
-        trips.order_kill(
-            connection,
-            agent_id=anomaly.agent_id,
-            reason=decision.reason,
-            ordered_by=f"rule:{decision.rule.name}",
-            automatic=True,
-            now_s=now.timestamp(),
-            points=response.points,
-            receivers=response.receivers,
-            anomaly_id=anomaly.anomaly_id,
-            anomaly_at=anomaly.time.timestamp(),
-        )
-        return
-    _enqueue_decision(connection, decision, alert, response.receivers, now)
-
-
-def _enqueue_decision(
-    connection: Connection,
-    decision: Decision,
-    alert: Alert,
-    receivers: Sequence[str],
-    now: datetime,
-) -> None:
-    if decision.outcome == "held":
-        kind: MessageKind = "trip_held"
-        headline = f"rule {decision.rule.name} did not cut the agent off: {decision.reason}"
-    else:
-        kind = "would_trip"
-        headline = f"in mode enforce this would have cut the agent off: {decision.reason}"
-    message = Message(
-        kind=kind,
-        agent_id=alert.agent_id,
-        at=now,
-        severity=alert.severity,
-        headline=headline,
-        alert=alert,
-    )
-    identity = f"{kind}/{alert.alert_id}/{decision.rule.name}"
-    outbox.enqueue(
-        connection, message, identity=identity, receivers=receivers, now_s=now.timestamp()
-    )

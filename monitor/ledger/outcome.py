@@ -19,7 +19,11 @@ def conclude(connection: Connection, trip_id: str, receivers: Sequence[str], now
         return
     state = step(now.state, cause)
     agents.enter(connection, now.agent_id, state, now_s)
-    times = {AgentState.CONTAINED: "contained_at", AgentState.PROBATION: "restored_at"}
+    times = {
+        AgentState.CONTAINED: "contained_at",
+        AgentState.PARTIAL: "partial_at",
+        AgentState.PROBATION: "restored_at",
+    }
     if state in times:
         connection.execute(
             update(trips).where(trips.c.trip_id == trip_id).values({times[state]: now_s})
@@ -51,7 +55,13 @@ def tell(
     *,
     occasion: str = "",
 ) -> None:
-    """Put a message about a trip into the outbox; one per kind, order and occasion."""
+    """Put a message about a trip into the outbox; one per kind, order and occasion.
+
+    Of an order about many agents people were told once: of its trips they hear only what does
+    not work, once for each occasion.
+    """
+    if about.hold_id is not None and kind not in ("trip_partial", "trip_effective"):
+        return
     seq = max((point.order_seq for point in about.points), default=about.order_seq)
     details: dict[str, str | None] = {
         "reason": about.restore_reason or about.reason,
@@ -60,8 +70,12 @@ def tell(
     for point in about.points:
         error = f": {point.last_error}" if point.last_error and point.state in OPEN else ""
         details[point.point] = f"{point.direction} {point.state}{error}"
+    if about.effective_count:
+        details["effective actions"] = f"{about.effective_count:,} since it was cut off"
     if about.time_to_silence_s is not None:
         details["time to silence"] = f"{about.time_to_silence_s:.1f} s"
     message = trip_message(kind, about.agent_id, about.trip_id, headline, now_s, details)
     identity = f"{kind}/{about.trip_id}/{seq}/{occasion}"
+    if about.hold_id is not None and kind == "trip_partial":
+        identity = f"{kind}/hold/{about.hold_id}/{occasion}"
     outbox.enqueue(connection, message, identity=identity, receivers=receivers, now_s=now_s)

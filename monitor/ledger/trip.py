@@ -33,8 +33,18 @@ class Trip:
     ----------
     state
         Where the agent stands under this trip; None once a later trip took over.
+    read_at
+        When the daemon read the evidence.
+    partial_at
+        When every point had confirmed or was given up by a person; then `contained_at` is None.
+    effective_count, first_effective_at, last_effective_at
+        Actions that succeeded although the agent was contained, or cut off partly.
+    early_count, last_early_at
+        Actions that succeeded after the order and before that.
     watched_to
         The stream watcher has counted every record of the agent below this offset.
+    metered
+        Bits of the stages that a process has taken into its metrics.
     is_new
         Whether the call that returned this trip ordered it, or found it.
     """
@@ -55,6 +65,9 @@ class Trip:
     first_effective_at: float | None
     last_effective_at: float | None
     effective_count: int
+    effective_told_at: float | None
+    early_count: int
+    last_early_at: float | None
     refused_count: int
     silent_at: float | None
     restore_ordered_at: float | None
@@ -63,6 +76,7 @@ class Trip:
     restored_at: float | None
     probation_s: float | None
     watched_to: int
+    metered: int
     state: AgentState | None
     points: tuple[Point, ...]
     is_new: bool = False
@@ -70,10 +84,35 @@ class Trip:
     @property
     def time_to_silence_s(self) -> float | None:
         """From the order to the moment since which nothing succeeded; None until it is silent."""
-        if self.silent_at is None or self.contained_at is None:
+        if self.silent_at is None or self.held_at is None:
             return None
-        last_s = max(self.contained_at, self.last_effective_at or self.contained_at)
-        return last_s - self.ordered_at
+        return max(self.held_at, self.last_effective_at or self.held_at) - self.ordered_at
+
+    @property
+    def held_at(self) -> float | None:
+        """When nothing was left to wait for: contained, or partly cut off by a person's word."""
+        return self.contained_at or self.partial_at
+
+    @property
+    def anomaly_to_read_s(self) -> float | None:
+        """From the action that was the evidence, in event time, to its being read."""
+        return _between(self.anomaly_at, self.read_at)
+
+    @property
+    def anomaly_to_order_s(self) -> float | None:
+        """From that action to the order."""
+        return _between(self.anomaly_at, self.ordered_at)
+
+    @property
+    def order_to_containment_s(self) -> float | None:
+        """From the order to the confirmation of the last point; None of a partial trip."""
+        return _between(self.ordered_at, self.contained_at)
+
+    @property
+    def order_to_last_effective_s(self) -> float | None:
+        """From the order to the last action that succeeded after it, effective or early."""
+        last = [t for t in (self.last_early_at, self.last_effective_at) if t is not None]
+        return _between(self.ordered_at, max(last, default=None))
 
     def verdict(self) -> ExitCode:
         """Whether every point confirmed, some are being retried, or some were given up."""
@@ -81,6 +120,10 @@ class Trip:
         if states & OPEN:
             return ExitCode.PARTLY
         return ExitCode.FAILED if PointState.GIVEN_UP in states else ExitCode.DONE
+
+
+def _between(start_s: float | None, end_s: float | None) -> float | None:
+    return None if start_s is None or end_s is None else end_s - start_s
 
 
 _TRIPS = select(trips, agents.c.state, agents.c.trip_id.label("current")).join(

@@ -2,14 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
 from alerting.killswitch import BLOCKED, AgentState, Cause, step
 from monitor.ledger import agents, audit, trip
 from monitor.ledger.outcome import tell
 from monitor.store.schema import agents as agents_table
 from monitor.store.schema import trips
+
+TELL_EVERY_S: Final = 60.0
+"""While an agent acts on that was cut off, people are told so often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,18 +22,18 @@ class Watched:
 
     Attributes
     ----------
-    ordered_at, contained_at, last_effective_at
-        In seconds since the epoch; `contained_at` is None until every point confirmed.
+    ordered_at, held_at, last_effective_at
+        In seconds since the epoch; `held_at` is None until every point confirmed or was given up.
     watched_to
         Every record of the agent below this offset was counted.
     silent
-        Whether the agent was found silent.
+        Whether the stream showed silence.
     """
 
     trip_id: str
     agent_id: str
     ordered_at: float
-    contained_at: float | None
+    held_at: float | None
     last_effective_at: float | None
     watched_to: int
     silent: bool
@@ -41,10 +45,10 @@ def watched(connection: Connection) -> list[Watched]:
         trips.c.trip_id,
         trips.c.agent_id,
         trips.c.ordered_at,
-        trips.c.contained_at,
+        func.coalesce(trips.c.contained_at, trips.c.partial_at),
         trips.c.last_effective_at,
         trips.c.watched_to,
-        agents_table.c.state,
+        trips.c.silent_at.is_not(None),
     )
     rows = connection.execute(
         select(*columns)
@@ -52,7 +56,7 @@ def watched(connection: Connection) -> list[Watched]:
         .where(agents_table.c.state.in_(sorted(BLOCKED)))
         .order_by(trips.c.ordered_at)
     )
-    return [Watched(*row[:-1], silent=row.state == AgentState.SILENT) for row in rows]
+    return [Watched(*row) for row in rows]
 
 
 def record_watch(
@@ -60,6 +64,7 @@ def record_watch(
     trip_id: str,
     *,
     effective: Sequence[float],
+    early: Sequence[float] = (),
     refused: int,
     watched_to: int,
     receivers: Sequence[str],
@@ -70,7 +75,9 @@ def record_watch(
     Parameters
     ----------
     effective
-        When actions succeeded after containment, in seconds since the epoch.
+        When actions succeeded although the agent was cut off, in seconds since the epoch.
+    early
+        When others succeeded after the order, likewise.
     refused
         How many attempts were refused.
     watched_to
@@ -87,40 +94,51 @@ def record_watch(
     before = trip.get(connection, trip_id)
     if watched_to <= before.watched_to:
         return False
-    acted = list(effective)
-    first = [t for t in (before.first_effective_at, *acted) if t is not None]
-    last = [t for t in (before.last_effective_at, *acted) if t is not None]
+    first = [t for t in (before.first_effective_at, *effective) if t is not None]
+    last = [t for t in (before.last_effective_at, *effective) if t is not None]
+    last_early = [t for t in (before.last_early_at, *early) if t is not None]
     connection.execute(
         update(trips)
         .where(trips.c.trip_id == trip_id)
         .values(
             first_effective_at=min(first, default=None),
             last_effective_at=max(last, default=None),
-            effective_count=trips.c.effective_count + len(acted),
+            effective_count=trips.c.effective_count + len(effective),
+            early_count=trips.c.early_count + len(early),
+            last_early_at=max(last_early, default=None),
             refused_count=trips.c.refused_count + refused,
             watched_to=watched_to,
         )
     )
-    if acted and (before.effective_count == 0 or before.state is AgentState.SILENT):
-        _still_acts(connection, before, receivers, now_s)
+    if effective:
+        if before.silent_at is not None:
+            _wake(connection, before, now_s)
+        told_at = before.effective_told_at
+        if told_at is None or before.silent_at is not None or now_s - told_at >= TELL_EVERY_S:
+            _still_acts(connection, trip_id, receivers, now_s)
     return True
 
 
 def mark_silent(
     connection: Connection, trip_id: str, *, receivers: Sequence[str], now_s: float
 ) -> bool:
-    """Say that the stream shows silence; tells whether that was news."""
+    """Say that the stream shows silence; tells whether that was news.
+
+    An agent that is cut off only partly is proven silent, too, but stays partly cut off.
+    """
     about = trip.get(connection, trip_id)
     agents.lock(connection, about.agent_id, now_s)
     about = trip.get(connection, trip_id)
-    if about.state is not AgentState.CONTAINED:
+    if about.state is AgentState.CONTAINED:
+        agents.enter(connection, about.agent_id, step(about.state, Cause.QUIET), now_s)
+    elif about.state is not AgentState.PARTIAL or about.silent_at is not None:
         return False
-    agents.enter(connection, about.agent_id, step(about.state, Cause.QUIET), now_s)
     connection.execute(update(trips).where(trips.c.trip_id == trip_id).values(silent_at=now_s))
     about = trip.get(connection, trip_id)
     # Without a refused attempt nobody knows whether the agent could still act: say so.
     tested = f"{about.refused_count} attempts refused" if about.refused_count else "untested"
-    headline = f"is quiet ({tested}) since it was cut off"
+    partly = " only partly" if about.state is AgentState.PARTIAL else ""
+    headline = f"is quiet ({tested}) since it was cut off{partly}"
     audit.append(
         connection,
         at_s=now_s,
@@ -134,17 +152,24 @@ def mark_silent(
     return True
 
 
-def _still_acts(
-    connection: Connection, before: trip.Trip, receivers: Sequence[str], now_s: float
-) -> None:
-    """Say that an action succeeded after containment, once and again after each silence."""
+def _wake(connection: Connection, before: trip.Trip, now_s: float) -> None:
+    """The agent was silent, and acts again."""
     if before.state is AgentState.SILENT:
         state = step(before.state, Cause.EFFECTIVE_ACTION)
         agents.enter(connection, before.agent_id, state, now_s)
-        connection.execute(
-            update(trips).where(trips.c.trip_id == before.trip_id).values(silent_at=None)
-        )
-    about = trip.get(connection, before.trip_id)
+    connection.execute(
+        update(trips).where(trips.c.trip_id == before.trip_id).values(silent_at=None)
+    )
+
+
+def _still_acts(
+    connection: Connection, trip_id: str, receivers: Sequence[str], now_s: float
+) -> None:
+    """Say that the agent still acts: at once, and once a minute while it goes on."""
+    connection.execute(
+        update(trips).where(trips.c.trip_id == trip_id).values(effective_told_at=now_s)
+    )
+    about = trip.get(connection, trip_id)
     audit.append(
         connection,
         at_s=now_s,
@@ -153,7 +178,8 @@ def _still_acts(
         subject=about.agent_id,
         doc={"trip_id": about.trip_id, "effective": about.effective_count},
     )
-    headline = "still acts: an action succeeded after it was cut off"
+    done = "1 action" if about.effective_count == 1 else f"{about.effective_count:,} actions"
+    headline = f"still acts: {done} succeeded after it was cut off"
     occasion = _occasion(about)
     tell(connection, about, "trip_effective", headline, receivers, now_s, occasion=occasion)
 

@@ -25,6 +25,8 @@ from sqlalchemy import (
 ledger = MetaData()
 state = MetaData()
 
+_SEQ = BigInteger().with_variant(Integer, "sqlite")  # whose integers are all of eight bytes
+
 # --- ledger ------------------------------------------------------------------------------------
 
 claims = Table(
@@ -118,7 +120,7 @@ agents = Table(
     ledger,
     Column("agent_id", String, primary_key=True),
     Column("state", String, nullable=False, comment="AgentState"),
-    Column("order_seq", Integer, nullable=False),
+    Column("order_seq", _SEQ, nullable=False),
     Column("trip_id", String, comment="the trip that the state is about"),
     Column("since", Float, nullable=False),
     comment="agents that were granted or ordered anything; any other is active",
@@ -129,7 +131,7 @@ trips = Table(
     ledger,
     Column("trip_id", String, primary_key=True),
     Column("agent_id", String, nullable=False, index=True),
-    Column("order_seq", Integer, nullable=False),
+    Column("order_seq", _SEQ, nullable=False),
     Column("automatic", Boolean, nullable=False),
     Column("ordered_by", String, nullable=False),
     Column("reason", Text, nullable=False),
@@ -143,6 +145,15 @@ trips = Table(
     Column("first_effective_at", Float),
     Column("last_effective_at", Float),
     Column("effective_count", Integer, nullable=False, default=0),
+    Column("effective_told_at", Float, comment="when people were last told of an effective action"),
+    Column(
+        "early_count",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="actions that succeeded after the order and were not effective yet",
+    ),
+    Column("last_early_at", Float),
     Column("refused_count", Integer, nullable=False, default=0),
     Column("silent_at", Float),
     Column("restore_ordered_at", Float),
@@ -151,6 +162,13 @@ trips = Table(
     Column("restored_at", Float),
     Column("probation_s", Float, comment="how long probation lasts from restored_at"),
     Column("watched_to", BigInteger, nullable=False, default=0, comment="next offset to watch"),
+    Column(
+        "metered",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="bits of the stages that a process has taken into its metrics",
+    ),
 )
 
 points = Table(
@@ -159,7 +177,7 @@ points = Table(
     Column("trip_id", String, ForeignKey("trips.trip_id"), primary_key=True),
     Column("point", String, primary_key=True),
     Column("direction", String, nullable=False, comment="revoke or restore"),
-    Column("order_seq", Integer, nullable=False),
+    Column("order_seq", _SEQ, nullable=False),
     Column("state", String, nullable=False, comment="PointState"),
     Column("attempts", Integer, nullable=False, default=0),
     Column("due_at", Float, nullable=False),
@@ -202,6 +220,7 @@ directives = Table(
     Column("partition", Integer, nullable=False),
     Column("offset", BigInteger, comment="applied before this record; null: not yet"),
     Column("stamped_at", Float),
+    Column("until", Float, comment="end of what holds for a time only"),
     comment="what people taught, and at which place of the log it was applied",
 )
 Index("directives_by_place", directives.c.source, directives.c.partition, directives.c.offset)
@@ -280,7 +299,25 @@ holds = Table(
     Column("lifted_at", Float),
     Column("lifted_by", String),
     Column("lifted_reason", Text),
+    Column("probation_s", Float, comment="of the agents that are given back when it is lifted"),
     comment="orders about a role or the fleet; agents that turn up meanwhile are cut off, too",
+)
+
+hold_members = Table(
+    "hold_members",
+    ledger,
+    Column("hold_id", String, ForeignKey("holds.hold_id"), primary_key=True),
+    Column("agent_id", String, primary_key=True),
+    Column("trip_id", String, comment="what cuts it off; null: still to be ordered"),
+    Column("released_at", Float, comment="when a person restored it, alone or with the others"),
+    comment="agents that a hold is known to be about; refused from the moment they stand here",
+)
+Index("hold_members_of_agent", hold_members.c.agent_id)
+Index(
+    "hold_members_open",
+    hold_members.c.hold_id,
+    hold_members.c.released_at,
+    hold_members.c.trip_id,
 )
 
 pauses = Table(
@@ -293,6 +330,7 @@ pauses = Table(
     Column("until", Float, nullable=False),
     Column("ended_at", Float),
     Column("ended_by", String),
+    Column("held", Integer, nullable=False, default=0, comment="trips that it held back"),
     comment="times without automatic trips",
 )
 

@@ -1,12 +1,10 @@
 from datetime import timedelta
-from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from alerting.alert import Alert
-from alerting.policy import Decision, Guards, Rule, decide_trip, fold
+from alerting.policy import fold
 from detectors.finding import Anomaly, Severity
 from tests.kit.anomalies import NOW, anomaly
 
@@ -60,57 +58,3 @@ def test_severity_only_rises_and_is_told_only_then(steps: list[tuple[Severity, i
             told.append(folded.alert.severity)
         current = folded.alert
     assert len(told) <= len(Severity)
-
-
-ENFORCE = Rule("cut", enforce=True, severity=Severity.HIGH)
-OBSERVE = Rule("look", enforce=False, severity=Severity.HIGH)
-
-
-def decide(
-    rules: list[Rule], found: Anomaly, guards: Guards | None = None, tripped: int = 0
-) -> Decision | None:
-    return decide_trip(rules, guards or Guards(), found, opened(found), NOW, tripped)
-
-
-@pytest.mark.parametrize(
-    ("rule", "fields", "matches"),
-    [
-        (Rule("r"), {"severity": Severity.CRITICAL}, True),
-        (Rule("r"), {}, False),
-        (Rule("r", severity=Severity.LOW, detectors=("bound*",)), {}, True),
-        (Rule("r", severity=Severity.LOW, detectors=("loop",)), {}, False),
-        (Rule("r", severity=Severity.LOW, roles=("payroll",)), {}, True),
-        (Rule("r", severity=Severity.LOW, roles=("payroll",)), {"role": None}, False),
-        (Rule("r", severity=Severity.LOW, agents=("pay*",)), {}, True),
-        (Rule("r", severity=Severity.LOW, agents=("x*",)), {}, False),
-    ],
-)
-def test_a_rule_needs_all_its_conditions(rule: Rule, fields: dict[str, Any], matches: bool) -> None:
-    assert rule.matches(anomaly(**fields)) is matches
-
-
-def test_observe_says_and_enforce_does() -> None:
-    observed, enforced = decide([OBSERVE], anomaly()), decide([OBSERVE, ENFORCE], anomaly())
-    assert observed is not None
-    assert enforced is not None
-    assert (observed.outcome, enforced.outcome) == ("would_trip", "trip")
-    assert "rule cut" in enforced.reason
-
-
-@pytest.mark.parametrize(
-    ("guards", "fields", "tripped", "said"),
-    [
-        (Guards(protected_agents=("pay*",)), {}, 0, "protected"),
-        (Guards(), {"calibration": "uncalibrated"}, 0, "uncalibrated"),
-        (Guards(), {"time": NOW - timedelta(hours=1)}, 0, "3600 s old"),
-        (Guards(max_per_hour=2), {}, 2, "cap"),
-    ],
-)
-def test_a_guard_holds_an_automatic_trip_and_says_why(
-    guards: Guards, fields: dict[str, Any], tripped: int, said: str
-) -> None:
-    held = decide([ENFORCE], anomaly(**fields), guards, tripped)
-    assert held is not None
-    assert held.outcome == "held"
-    assert said in held.reason
-    assert decide([OBSERVE], anomaly(**fields), guards, tripped) is None

@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 from sqlalchemy import event as sql_event
 
-from alerting.policy import Guards
+from alerting.trip_policy import Guards
 from baselines.effect import EffectMap
 from baselines.profile import Profile, Rules
 from baselines.summary import EPISODES_TO_LEARN
 from monitor.cli.app import run
 from monitor.config import StoreConfig
 from monitor.ledger import intake, trips
-from monitor.ledger.intake import Response
+from monitor.ledger.response import Response
 from monitor.sources import Place
 from monitor.store import Store, shards
 from tests.kit.anomalies import anomaly

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from alerting.policy import Guards
+from alerting.trip_policy import Guards
 from monitor.cli.app import run
 from monitor.config import StoreConfig
 from monitor.ledger import alerts, intake
-from monitor.ledger.intake import Response
+from monitor.ledger.response import Response
 from monitor.store import Store
 from tests.kit.anomalies import anomaly
 from tests.kit.events import START_S

@@ -12,7 +12,7 @@ import pytest
 import typer
 from pydantic import BaseModel
 
-from monitor import config, config_boundaries, config_detection
+from monitor import config, config_boundaries, config_detection, config_trip
 from monitor.cli.app import MODULES, app, register, run
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -56,7 +56,8 @@ def keys(model: type[BaseModel]) -> list[str]:
     "section",
     [
         config.SourceConfig, config.KafkaConfig, config.StoreConfig, config.AlertsConfig,
-        config.SlackConfig, config.TripRule, config.TripConfig, config.RetentionConfig,
+        config.SlackConfig, config_trip.TripRule, config_trip.TripConfig,
+        config.MetricsConfig, config.RetentionConfig,
         config.Config, config_detection.BudgetConfig, config_detection.LearningConfig,
         config_detection.DriftConfig, config_detection.PrivilegeConfig,
         config_detection.CombinationConfig, config_boundaries.BoundaryConfig,

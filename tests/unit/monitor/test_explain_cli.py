@@ -4,18 +4,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from alerting.policy import Guards, Rule
+from alerting.trip_policy import Guards, Rule
 from detectors.finding import Severity
 from monitor.cli.app import run
 from monitor.config import StoreConfig
 from monitor.ledger import alerts, intake
-from monitor.ledger.intake import Response
+from monitor.ledger.response import Response
 from monitor.store import Store
 from tests.kit.anomalies import anomaly
 from tests.kit.events import START_S
 from tests.kit.messages import HOSTILE, UNSAFE
 
-RULES = [Rule("cut", enforce=True, severity=Severity.CRITICAL)]
+RULES = [Rule("cut", mode="enforce", severity=Severity.CRITICAL)]
 RESPONSE = Response(RULES, Guards(max_event_age_s=1e9), ["slack"], ["registry"], quiet_s=3600.0)
 
 

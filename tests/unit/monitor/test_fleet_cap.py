@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from alerting.message import Message
-from alerting.policy import Guards
+from alerting.trip_policy import Guards
 from baselines.effect import EffectMap
 from baselines.profile import Observation, Rules
 from detectors.finding import Anomaly, Finding, Severity
@@ -14,7 +14,7 @@ from detectors.shard import Policy
 from monitor.cli.app import run
 from monitor.config import StoreConfig
 from monitor.ledger import alerts, intake
-from monitor.ledger.intake import Response
+from monitor.ledger.response import Response
 from monitor.replay import Replay
 from monitor.store import Store, schema
 from tests.kit.anomalies import anomaly

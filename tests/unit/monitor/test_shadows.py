@@ -5,17 +5,18 @@ import pytest
 from sqlalchemy import func, select
 
 from alerting.alert import Alert
-from alerting.policy import Guards, Rule, decide_trip, fold
+from alerting.policy import fold
+from alerting.trip_policy import Guards, Lately, Rule, decide_trip
 from detectors.finding import Severity
 from monitor.cli.app import run
 from monitor.config import StoreConfig
 from monitor.ledger import alerts, intake, shadows
-from monitor.ledger.intake import Response
+from monitor.ledger.response import Response
 from monitor.store import Store, schema
 from tests.kit.anomalies import NOW, anomaly
 from tests.kit.events import START_S, raw_event
 
-ANY = Rule("any", enforce=True, severity=Severity.LOW)
+ANY = Rule("any", mode="enforce", severity=Severity.LOW)
 RESPONSE = Response([ANY], Guards(), ["terminal"], ["registry"], quiet_s=3600.0)
 
 
@@ -51,8 +52,8 @@ def test_beside_one_that_alarms_only_that_one_counts() -> None:
 def test_no_rule_trips_on_it() -> None:
     seen = anomaly("s", shadow=True)
     alert: Alert = fold(None, seen, NOW, 3600.0).alert
-    assert decide_trip([ANY], Guards(), seen, alert, NOW, 0) is None
-    assert decide_trip([ANY], Guards(), anomaly("a"), alert, NOW, 0) is not None
+    assert decide_trip([ANY], Guards(), seen, alert, NOW, Lately()) is None
+    assert decide_trip([ANY], Guards(), anomaly("a"), alert, NOW, Lately()) is not None
 
 
 def test_a_replay_writes_it_out_and_counts_it_apart(

@@ -292,7 +292,7 @@ def test_watching_counts_once_and_tells_news(store: Store) -> None:
     assert silence()
     with store.read() as ledger:
         (watched,) = trips.watched(ledger)
-    assert (watched.silent, watched.watched_to, watched.contained_at) == (True, 12, NOW)
+    assert (watched.silent, watched.watched_to, watched.held_at) == (True, 12, NOW)
     assert kinds(store)[2:] == ["trip_effective", "trip_silent", "trip_effective", "trip_silent"]
 
 

@@ -15,7 +15,7 @@ def watch(**fields: Any) -> Watch:
         "agent_id": "payroll-1",
         "partition": 0,
         "ordered_at_s": START_S,
-        "contained_at_s": CONTAINED_S,
+        "held_at_s": CONTAINED_S,
         "silent": False,
         "watched_to": 0,
         "end_offset": 100,
@@ -43,12 +43,19 @@ def test_effective_is_what_succeeded_after_containment(
     assert one.refused == (status == "denied")
 
 
-def test_nothing_is_effective_before_containment_but_refusals_count_from_the_order() -> None:
-    one = watch(contained_at_s=None)
+def test_before_containment_actions_are_early_and_refusals_count_from_the_order() -> None:
+    one = watch(held_at_s=None)
     one.see(event(1, START_S + 5), 5, START_S + 5, SKEW_S)
     one.see(event(2, START_S - 5, status="denied"), 6, START_S - 5, SKEW_S)
     one.see(event(3, START_S + 5, status="denied"), 7, START_S + 5, SKEW_S)
-    assert (len(one.effective), one.refused) == (0, 1)
+    one.see(event(4, START_S - 5), 8, START_S - 5, SKEW_S)
+    assert (one.effective, one.early, one.refused) == ([], [START_S + 5], 1)
+
+
+def test_within_the_skew_after_containment_an_action_is_early() -> None:
+    one = watch()
+    one.see(event(1, CONTAINED_S + 1), 5, CONTAINED_S + 1, SKEW_S)
+    assert (one.effective, one.early) == ([], [CONTAINED_S + 1])
 
 
 def test_after_a_restart_nothing_is_counted_twice() -> None:
@@ -65,7 +72,7 @@ def test_after_a_restart_nothing_is_counted_twice() -> None:
         (100, CONTAINED_S + SKEW_S + 30, {}, True),
         (99, CONTAINED_S + SKEW_S + 30, {}, False),  # not yet read to where it ended
         (100, CONTAINED_S + SKEW_S + 29, {}, False),  # no record has come since
-        (100, CONTAINED_S + 90, {"contained_at_s": None}, False),
+        (100, CONTAINED_S + 90, {"held_at_s": None}, False),
         (100, CONTAINED_S + 90, {"end_offset": None}, False),
         (100, CONTAINED_S + 90, {"last_effective_log_s": CONTAINED_S + 70}, False),
     ],

@@ -7,12 +7,12 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import OperationalError
 
-from alerting.policy import Guards, Rule
+from alerting.trip_policy import Guards, Rule
 from detectors.budget import Budget
 from detectors.finding import Severity
 from detectors.shard import Policy
 from monitor.dead_letter import FileDeadLetters
-from monitor.ledger.intake import Response
+from monitor.ledger.response import Response
 from monitor.replay import Replay
 from monitor.sources.log_file import LogFileSource
 from monitor.store import Store
@@ -165,7 +165,7 @@ def test_a_full_disk_is_said_and_survived(
 
 def test_a_trip_is_ordered_watched_and_found_silent(store: Store, tmp_path: Path) -> None:
     log = tmp_path / "events.jsonl"
-    rule = Rule("loops", enforce=True, severity=Severity.MEDIUM, detectors=("loop",))
+    rule = Rule("loops", mode="enforce", severity=Severity.MEDIUM, detectors=("loop",))
     response = Response([rule], Guards(), ["terminal"], ["registry"], quiet_s=3600.0)
     worker = make(store, log, response)
     number = 0
