@@ -171,7 +171,7 @@ def any_valid(connection: Connection, now_s: float) -> bool:
 
 def _by_name(connection: Connection, name: str) -> Token | None:
     row = connection.execute(select(tokens).where(tokens.c.name == name)).one_or_none()
-    return row and _token(row)
+    return None if row is None else _token(row)
 
 
 def _token(row: Row[Any]) -> Token:
