@@ -31,6 +31,7 @@ from monitor.config_detection import (
     LearningConfig,
     PrivilegeConfig,
 )
+from monitor.config_points import PointConfigs
 from monitor.config_section import Seconds, Section
 from monitor.config_serve import ServeConfig
 from monitor.config_trip import TripConfig
@@ -163,6 +164,7 @@ class Config(BaseSettings):
     alerts: AlertsConfig = AlertsConfig()
     slack: SlackConfig = SlackConfig()
     trip: TripConfig = TripConfig()
+    points: PointConfigs = ()
     metrics: MetricsConfig = MetricsConfig()
     serve: ServeConfig = ServeConfig()
     retention: RetentionConfig = RetentionConfig()

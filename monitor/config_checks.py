@@ -1,7 +1,7 @@
 """What is wrong with the settings, in words: which key, and which one was meant."""
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, get_args
 
@@ -30,21 +30,38 @@ def reasons(error: ValidationError, root: type[BaseModel]) -> str:
 
 def _fields_at(root: type[BaseModel], loc: Iterable[int | str]) -> Iterable[str]:
     """The keys that a section knows, found by walking the models along an error's location."""
-    model = root
+    models = [root]
     for part in loc:
-        if isinstance(part, str) and part in model.model_fields:
-            inner = model.model_fields[part].annotation
-            candidates = [inner, *get_args(inner)]
-            model = next(
-                (c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), model
-            )
-    return model.model_fields
+        if part in models[0].model_fields:
+            found = list(_models_in(models[0].model_fields[str(part)].annotation))
+            models = found or models
+        else:  # which of several kinds, or which item of a list
+            models = [m for m in models if part in _kinds(m)] or models
+    return models[0].model_fields
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The sections that a field may hold, also one of several, or many."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models_in(inner)
+
+
+def _kinds(model: type[BaseModel]) -> tuple[Any, ...]:
+    kind = model.model_fields.get("kind")
+    return get_args(kind.annotation) if kind else ()
 
 
 def hint(key: str, known: Iterable[str]) -> str:
     """Say that a key is unknown, and which known one is near."""
+    return "unknown key" + nearest(key, known)
+
+
+def nearest(key: str, known: Iterable[str]) -> str:
+    """Ask whether the nearest known one was meant, if there is one."""
     near = difflib.get_close_matches(key, list(known), n=1)
-    return "unknown key" + (f"; did you mean {near[0]!r}?" if near else "")
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def refuse_secrets(data: Mapping[str, Any], path: Path) -> None:

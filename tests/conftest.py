@@ -1,6 +1,8 @@
 """Fixtures that every floor's tests may ask for."""
 
+import importlib
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -10,6 +12,7 @@ import pytest
 from monitor.config import StoreConfig
 from monitor.store import Store
 from tests.kit.broker import Broker, create_topic, open_broker
+from tests.kit.points import install_plugin
 from tests.kit.postgres import Postgres
 from tests.kit.slack_server import SlackServer, slack_server
 
@@ -73,3 +76,12 @@ def slack(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlackServer]:
         monkeypatch.delenv(name, raising=False)
     with slack_server() as server:
         yield server
+
+
+@pytest.fixture
+def plugin_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """A package with enforcement points, installed; what its point enforces, by agent."""
+    install_plugin(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield importlib.import_module("tripswitch_in_memory").STATES
+    del sys.modules["tripswitch_in_memory"]
