@@ -5,8 +5,8 @@ enforcement point once; what does not confirm is left to the daemon.
 """
 
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,12 @@ from alerting.render import clean
 from baselines.event import MAX_NAME_CHARS
 from monitor.config import Config
 from monitor.documents import trip_document
-from monitor.enforcement import enforcement_points, point_names
+from monitor.enforcement import (
+    enforcement_points,
+    longest_attempt_s,
+    point_limits,
+    point_names,
+)
 from monitor.errors import ExitCode, UsageError
 from monitor.kill_lane import Driver
 from monitor.ledger import trips
@@ -76,6 +81,11 @@ def check_agent(agent: str) -> None:
 def check_order(agent: str, reason: str) -> None:
     """Refuse what can be no agent's id, and an empty reason."""
     check_agent(agent)
+    check_reason(reason)
+
+
+def check_reason(reason: str) -> None:
+    """Refuse an empty reason."""
     if not reason.strip():
         raise UsageError("the reason is empty: say why, for those who ask later")
 
@@ -149,21 +159,31 @@ def _drive(
     config: Config, store: Store, ordered: trips.Trip, owner: str
 ) -> tuple[trips.Trip, list[str]]:
     """Try each open point once. The order is durable: whatever fails here is retried later."""
-    timeout_s = config.trip.point_timeout_s
-    deadline_s = time.time() + timeout_s * len(ordered.points) + 1
-    with ExitStack() as stack:
-        points = enforcement_points(config)
-        for point in points.values():
-            stack.callback(point.close)
-        driver = Driver(
-            store, points, owner=owner, receivers=receiver_names(config), timeout_s=timeout_s
-        )
+    deadline_s = time.time() + longest_attempt_s(config) + 1
+    with driver(config, store, owner) as opened:
         try:
-            driver.drive_trip(ordered.trip_id, deadline_s)
+            opened.drive_trip(ordered.trip_id, deadline_s)
             with store.read() as ledger:
                 return trips.get(ledger, ordered.trip_id), []
         except DBAPIError as error:
             return ordered, [f"ordered, but then store {store.url}: {said_by(error)}"]
+
+
+@contextmanager
+def driver(config: Config, store: Store, owner: str) -> Iterator[Driver]:
+    """What drives the configured enforcement points for a while; `owner` names it in leases."""
+    with ExitStack() as stack:
+        points = enforcement_points(config, strict=False)  # the others are driven all the same
+        for point in points.values():
+            stack.callback(point.close)
+        yield Driver(
+            store,
+            points,
+            owner=owner,
+            receivers=receiver_names(config),
+            timeout_s=config.trip.point_timeout_s,
+            limits=point_limits(config),
+        )
 
 
 def _or_none(ask: Callable[[], bool]) -> bool | None:

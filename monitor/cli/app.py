@@ -1,8 +1,9 @@
 """What every command shares: the Typer app, common options, output, and how errors end."""
 
-import getpass
 import importlib
 import json
+import os
+import pwd
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -24,6 +25,9 @@ app: Final = typer.Typer(
     rich_markup_mode=None,
 )
 
+LOGIN_UID: Final = Path("/proc/self/loginuid")
+_NO_LOGIN: Final = 2**32 - 1
+
 
 @app.callback()
 def _tripswitch() -> None:
@@ -40,18 +44,25 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout a
 MODULES: Final = {
     "agents": "agents",
     "alerts": "alerts",
+    "approvals": "approvals",
+    "approve": "approvals",
     "audit": "audit",
+    "autotrip": "autotrip",
     "boundaries": "boundaries",
     "config": "config",
+    "decline": "approvals",
     "demo": "demo",
     "explain": "explain",
     "grants": "grants",
+    "holds": "holds",
     "kill": "kill",
     "replay": "replay",
     "resolve": "alerts",
-    "restore": "kill",
+    "restore": "restore",
     "run": "run",
+    "serve": "serve",
     "simulate": "simulate",
+    "token": "token",
     "trips": "trips",
 }
 """Which module has a command. Only that one is imported: `kill` must not wait for the daemon's."""
@@ -99,8 +110,33 @@ def open_store(path: Path | None) -> tuple[settings.Config, Store]:
 
 
 def operator() -> str:
-    """Who is at the keyboard, for the audit: `os:alice`."""
-    return f"os:{getpass.getuser()}"
+    """Who is at the keyboard, for the audit: `os:alice`, by `sudo` `os:root via os:alice`.
+
+    It is whom the system runs this process as; no variable changes that. By whom it was entered
+    is the login that the kernel keeps, or where it keeps none, what `sudo` says.
+    """
+    user = _name_of(os.getuid())
+    via = _login()
+    return f"os:{user}" if via in (None, user) else f"os:{user} via os:{via}"
+
+
+def _login() -> str | None:
+    """Who logged in, where that can be told."""
+    try:
+        uid = int(LOGIN_UID.read_text("ascii"))
+    except (OSError, ValueError):
+        uid = _NO_LOGIN
+    if uid != _NO_LOGIN:
+        return _name_of(uid)
+    by_sudo = os.environ.get("SUDO_UID", "")
+    return _name_of(int(by_sudo)) if by_sudo.isascii() and by_sudo.isdigit() else None
+
+
+def _name_of(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except (KeyError, OverflowError):
+        return str(uid)  # as in a container, which has no names
 
 
 def print_json(document: Mapping[str, Any]) -> None:

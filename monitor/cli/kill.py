@@ -1,84 +1,122 @@
-"""`tripswitch kill` and `restore`: they work with the daemon and Kafka down."""
+"""`tripswitch kill`: works with the daemon and Kafka down, and for a while without the store."""
 
-import logging
-import os
-import socket
-from contextlib import closing
-from typing import Annotated
+import time
+from contextlib import ExitStack, closing
+from pathlib import Path
 
 import typer
+from sqlalchemy.exc import DBAPIError
 
-from alerting.killswitch import OPEN
 from alerting.render import clean
-from monitor import orders
+from monitor import break_glass, orders, orders_many, rehearsal
 from monitor.cli.app import ConfigOption, JsonOption, app, open_store, operator, print_json
-from monitor.cli.trip_view import MAX_AGENT_CHARS, point_line
-from monitor.kill_lane import Driver
-from monitor.store import Store
-
-AgentArgument = Annotated[str, typer.Argument(metavar="AGENT", help="The agent's id.")]
-ReasonOption = Annotated[str, typer.Option("--reason", help="Why; kept in the audit.")]
+from monitor.cli.order_view import (
+    AllOption,
+    DryRunOption,
+    OneOrMany,
+    ReasonOption,
+    RoleOption,
+    exactly_one,
+    owner,
+    print_break_glass,
+    print_rehearsal,
+    report,
+)
+from monitor.config import load
+from monitor.documents import approval_document
+from monitor.errors import ExitCode
+from monitor.ledger import trips
+from monitor.ledger.approvals import Approval
+from monitor.roundup import known_agents
+from monitor.store import Store, StoreError
+from monitor.store.engine import reason as said_by
 
 
 @app.command(epilog="Example: tripswitch kill payroll-7 --reason 'sends data out, INC-42'")
 def kill(
-    agent: AgentArgument,
     reason: ReasonOption,
+    agent: OneOrMany = None,
+    role: RoleOption = None,
+    everyone: AllOption = False,
+    dry_run: DryRunOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Cut an agent off, now. Any id will do, also of an agent that was never seen.
 
-    Exit code 0: every enforcement point confirmed. 3: some are being retried by the daemon, or
-    the store is a default one that no daemon has used. 4: a point was given up.
+    With --role or --all: ask for that; another person confirms it with `tripswitch approve`.
+
+    Exit code 0: every enforcement point confirmed. 3: some are being retried by the daemon, the
+    store is a default one that no daemon has used, the order waits for the second person, or the
+    store cannot be reached and only some points were told. 4: a point was given up, or nothing
+    could be reached.
     """
+    exactly_one(agent, role, everyone)
+    if dry_run:
+        return _rehearse(agent, role, reason, config, as_json)
+    if agent is None:
+        return _ask(role, reason, config, as_json)
+    return _kill(agent, reason, config, as_json)
+
+
+def _kill(agent: str, reason: str, config: Path | None, as_json: bool) -> int:
     orders.check_order(agent, reason)
-    chosen, store = open_store(config)
+    chosen, by = load(config), operator()
+
+    def order() -> tuple[Store, trips.Trip]:
+        with ExitStack() as stack:
+            store = Store.open(chosen.store)
+            stack.callback(store.close)
+            ordered = orders.order_kill(chosen, store, agent=agent, reason=reason, by=by)
+            stack.pop_all()
+        return store, ordered
+
+    me = owner()
+    try:
+        store, ordered = break_glass.within(break_glass.STORE_WAIT_S, order)
+    except (StoreError, DBAPIError) as error:
+        why = str(error) if isinstance(error, StoreError) else f"the store: {said_by(error)}"
+        broken = break_glass.kill(chosen, agent=agent, reason=reason, by=by, why=why)
+        print_break_glass(broken, as_json)
+        return broken.exit_code
     with closing(store):
-        ordered = orders.order_kill(chosen, store, agent=agent, reason=reason, by=operator())
-        carried = orders.carry_out_kill(chosen, store, ordered, _owner())
-    _report(store, carried, as_json)
+        carried = orders.carry_out_kill(chosen, store, ordered, me)
+    report(store, carried, as_json)
     return carried.exit_code
 
 
-@app.command(epilog="Example: tripswitch restore payroll-7 --reason 'false alarm, INC-42'")
-def restore(
-    agent: AgentArgument,
-    reason: ReasonOption,
-    config: ConfigOption = None,
-    as_json: JsonOption = False,
-) -> int:
-    """Give an agent back what its trip took away and what has not expired since.
-
-    Exit code 0: every enforcement point confirmed. 3: some are being retried by the daemon.
-    5: the agent was never cut off.
-    """
-    orders.check_order(agent, reason)
+def _ask(role: str | None, reason: str, config: Path | None, as_json: bool) -> int:
     chosen, store = open_store(config)
     with closing(store):
-        ordered = orders.order_restore(chosen, store, agent=agent, reason=reason, by=operator())
-        carried = orders.carry_out_restore(chosen, store, ordered, _owner())
-    _report(store, carried, as_json)
-    return carried.exit_code
-
-
-def _owner() -> str:
-    """Names this command in its leases; why a point failed is told beside the point alone."""
-    for name in ("kafka", Driver.__module__):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    return f"cli:{socket.gethostname()}:{os.getpid()}"
-
-
-def _report(store: Store, carried: orders.Carried, as_json: bool) -> None:
+        asked = orders_many.ask(chosen, store, role=role, reason=reason, by=operator())
+        agents = len({agent for page in known_agents(store, role) for agent in page})
     if as_json:
-        print_json(carried.document(store))
-        return
-    trip = carried.trip
-    typer.echo(f"{clean(trip.agent_id, MAX_AGENT_CHARS)}: {trip.state} (trip {trip.trip_id})")
-    for point in trip.points:
-        typer.echo(point_line(point))
-    if any(point.state in OPEN for point in trip.points):
-        typer.echo("  the daemon goes on trying what has not confirmed; see `tripswitch trips`")
-    for note in carried.notes:
-        typer.echo(f"  note: {clean(note, 500)}")
+        print_json({**approval_document(asked), "agents": agents, "exit_code": ExitCode.PARTLY})
+        return ExitCode.PARTLY
+    left_s = max(0.0, asked.expires_at - time.time())
+    typer.echo(_asked(asked, agents, left_s))
     typer.echo(f"  store: {clean(store.url, 500)}")
+    return ExitCode.PARTLY
+
+
+def _asked(asked: Approval, agents: int, left_s: float) -> str:
+    whom = f"role {clean(asked.subject, 200)}" if asked.kind == "kill_role" else "every role"
+    return (
+        f"asked: cut off all agents of {whom}, {agents:,} by now (approval {asked.approval_id})\n"
+        f"  nothing is cut off yet: within {left_s / 60:.0f} minutes another person has to confirm "
+        f"it, as a user of their own:\n"
+        f"  tripswitch approve {asked.approval_id} --reason '…'"
+    )
+
+
+def _rehearse(
+    agent: str | None, role: str | None, reason: str, config: Path | None, as_json: bool
+) -> int:
+    chosen, store = open_store(config)
+    with closing(store):
+        if agent is None:
+            document = rehearsal.kill_many(chosen, store, role=role, reason=reason)
+        else:
+            document = rehearsal.kill(chosen, store, agent=agent, reason=reason, by=operator())
+    print_rehearsal(document, as_json)
+    return ExitCode.DONE

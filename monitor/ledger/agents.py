@@ -46,6 +46,12 @@ def standings(connection: Connection, agent_ids: Sequence[str]) -> dict[str, Sta
     return found
 
 
+def ids(connection: Connection, *, after: str = "", limit: int = 1000) -> Sequence[str]:
+    """Agents that anybody ever granted or ordered anything, in order, from `after` on."""
+    query = select(agents.c.agent_id).where(agents.c.agent_id > after)
+    return connection.execute(query.order_by(agents.c.agent_id).limit(limit)).scalars().all()
+
+
 def _standing(row: Row[Any]) -> Standing:
     return Standing(row.agent_id, AgentState(row.state), row.order_seq, row.trip_id, row.since)
 

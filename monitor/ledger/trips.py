@@ -9,12 +9,11 @@ import uuid
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, select, update
 
 from alerting.killswitch import (
     BLOCKED,
     OPEN,
-    AgentState,
     Cause,
     Direction,
     PointState,
@@ -22,7 +21,7 @@ from alerting.killswitch import (
     step,
 )
 from monitor.errors import NotFoundError, UsageError
-from monitor.ledger import agents, audit, grants
+from monitor.ledger import agents, audit, grants, hold
 from monitor.ledger.outcome import conclude, tell
 from monitor.ledger.points import (
     Leased,
@@ -31,9 +30,9 @@ from monitor.ledger.points import (
     lease_due,
     settle_point,
 )
+from monitor.ledger.probation import end_probation, probation_over
 from monitor.ledger.trip import Point, Trip, automatic_since, get, list_trips
 from monitor.ledger.watching import Watched, mark_silent, record_watch, watched
-from monitor.store.schema import agents as agents_table
 from monitor.store.schema import points as points_table
 from monitor.store.schema import trips
 from monitor.store.sql import storable
@@ -52,6 +51,7 @@ __all__ = [
     "lease_due",
     "list_trips",
     "mark_silent",
+    "number_above",
     "order_kill",
     "order_restore",
     "probation_over",
@@ -76,6 +76,9 @@ def order_kill(
     receivers: Sequence[str],
     anomaly_id: str | None = None,
     anomaly_at: float | None = None,
+    read_at: float | None = None,
+    hold_id: str | None = None,
+    after_seq: int = 0,
 ) -> Trip:
     """Cut an agent off, whether or not it was ever seen.
 
@@ -92,6 +95,12 @@ def order_kill(
         Who is told.
     anomaly_id, anomaly_at
         The evidence of an automatic trip.
+    read_at
+        When the daemon read that evidence.
+    hold_id
+        The order about many agents that it is part of; people are told of that one.
+    after_seq
+        The number of an order that points were given without this store; this one is above it.
 
     Returns
     -------
@@ -99,7 +108,7 @@ def order_kill(
         With `is_new` false if no new trip was ordered.
     """
     reason = storable(reason)
-    agent = agents.lock(connection, agent_id, now_s)
+    agent = number_above(connection, agent_id, after_seq, now_s)
     if agent.trip_id is not None and agent.state in BLOCKED:
         _try_now(connection, agent.trip_id, now_s)
         return get(connection, agent.trip_id)
@@ -121,6 +130,8 @@ def order_kill(
             reason=reason,
             anomaly_id=anomaly_id,
             anomaly_at=anomaly_at,
+            read_at=read_at,
+            hold_id=hold_id,
             ordered_at=now_s,
         )
     )
@@ -142,6 +153,7 @@ def order_kill(
             "order_seq": order_seq,
             "automatic": automatic,
             "anomaly_id": anomaly_id,
+            "hold_id": hold_id,
             "grants_revoked": revoked,
         },
         text={"reason": reason},
@@ -187,6 +199,7 @@ def order_restore(
         return get(connection, agent.trip_id)
     trip_id, order_seq = agent.trip_id, agent.order_seq + 1
     state = step(agent.state, Cause.RESTORE_ORDERED)
+    hold.release(connection, agent_id, now_s)
     its_points = points_table.c.trip_id == trip_id
     # `lease_until` stays: a revocation under way must have ended before the restore is sent.
     turned = _fresh("restore", order_seq, PointState.PENDING, now_s)
@@ -225,37 +238,24 @@ def order_restore(
     return get(connection, trip_id, is_new=True)
 
 
-def probation_over(connection: Connection, now_s: float) -> Sequence[str]:
-    """The agents whose probation is over, and who are not active yet."""
-    query = (
-        select(agents_table.c.agent_id)
-        .join(trips, trips.c.trip_id == agents_table.c.trip_id)
-        .where(
-            agents_table.c.state == AgentState.PROBATION,
-            trips.c.restored_at + func.coalesce(trips.c.probation_s, 0.0) <= now_s,
-        )
+def number_above(
+    connection: Connection, agent_id: str, order_seq: int, now_s: float
+) -> agents.Standing:
+    """Number an agent's orders above one that points were given without this store.
+
+    What its present trip still has to do is sent again under the new number: the points would
+    refuse it as outdated.
+    """
+    agent = agents.lock(connection, agent_id, now_s)
+    if order_seq <= agent.order_seq:
+        return agent
+    agents.enter(connection, agent_id, agent.state, agent.since_s, order_seq=order_seq + 1)
+    connection.execute(
+        update(points_table)
+        .where(points_table.c.trip_id == agent.trip_id, points_table.c.state.in_(sorted(OPEN)))
+        .values(order_seq=order_seq + 1, due_at=now_s)
     )
-    return connection.execute(query).scalars().all()
-
-
-def end_probation(connection: Connection, now_s: float) -> int:
-    """Make the agents active whose probation is over; returns how many."""
-    ended = 0
-    for agent_id in probation_over(connection, now_s):
-        agent = agents.lock(connection, agent_id, now_s)
-        if agent.state is not AgentState.PROBATION:
-            continue  # killed again in the meantime
-        agents.enter(connection, agent_id, step(agent.state, Cause.PROBATION_OVER), now_s)
-        audit.append(
-            connection,
-            at_s=now_s,
-            actor="tripswitch",
-            action="probation over",
-            subject=agent_id,
-            doc={"trip_id": agent.trip_id},
-        )
-        ended += 1
-    return ended
+    return agents.lock(connection, agent_id, now_s)
 
 
 def _try_now(connection: Connection, trip_id: str, now_s: float) -> None:

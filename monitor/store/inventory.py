@@ -110,6 +110,20 @@ def newest(
     return [Known(_summary(row), found[row["agent_id"]]) for row in rows]
 
 
+def ids(
+    state: Connection, *, role: str | None = None, after: str = "", limit: int = 1000
+) -> Sequence[str]:
+    """Agents whose id is larger than `after`, in order: all of them, or those of one role.
+
+    An agent with profiles in several partitions is of each role that one of them has.
+    """
+    query = select(profiles.c.agent_id).where(profiles.c.agent_id > after)
+    if role is not None:
+        query = query.where(profiles.c.role == role)
+    query = query.distinct().order_by(profiles.c.agent_id).limit(limit)
+    return state.execute(query).scalars().all()
+
+
 def tally(state: Connection) -> Tally:
     """Count the profiles; an index has all that it needs."""
     counts = select(func.count(profiles.c.last_seen), func.count(profiles.c.calibrated_since))

@@ -1,10 +1,12 @@
 """What SQLite and PostgreSQL do alike but say, or bear, differently."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
+
+_MAX_ROWS: Final = 500
 
 
 def insert_if_missing(connection: Connection, table: Table, values: Mapping[str, Any]) -> bool:
@@ -13,6 +15,17 @@ def insert_if_missing(connection: Connection, table: Table, values: Mapping[str,
     statement = insert(table).values(**values).on_conflict_do_nothing()
     # not rowcount: SQLAlchemy fetches keys that count up, and then it is 0 on PostgreSQL
     return connection.execute(statement.returning(*table.primary_key)).first() is not None
+
+
+def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Insert the rows whose key is not there yet; returns how many those were."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    inserted = 0
+    for start in range(0, len(rows), _MAX_ROWS):
+        statement = insert(table).values(list(rows[start : start + _MAX_ROWS]))
+        keys = statement.on_conflict_do_nothing().returning(*table.primary_key)
+        inserted += len(connection.execute(keys).all())
+    return inserted
 
 
 def storable(text: str, limit: int = 2000) -> str:

@@ -140,6 +140,13 @@ def test_restore(capsys: pytest.CaptureFixture[str]) -> None:
     "arguments",
     [
         ["kill", "a"],
+        ["kill", "--reason", "r"],
+        ["kill", "a", "--all", "--reason", "r"],
+        ["kill", "--role", "x", "--all", "--reason", "r"],
+        ["kill", "--role", " ", "--reason", "r"],
+        ["kill", "--all", "--reason", " "],
+        ["restore", "a", "--role", "x", "--reason", "r"],
+        ["restore", "a", "--reason", "r", "--probation", "soon"],
         ["kill", "a", "--reason", " "],
         ["kill", "", "--reason", "r"],
         ["kill", "x" * 1025, "--reason", "r"],
@@ -239,13 +246,13 @@ def test_an_unreachable_store_is_one_line(
 ) -> None:
     (tmp_path / "file").write_text("no directory")
     monkeypatch.setenv("TRIPSWITCH_STORE__URL", f"sqlite:///{tmp_path / 'file' / 'x.db'}")
-    assert run(["kill", "a", "--reason", "r"]) == ExitCode.FAILED
+    assert run(["restore", "a", "--reason", "r"]) == ExitCode.FAILED
     assert capsys.readouterr().err.count("\n") == 1
 
 
 @pytest.mark.parametrize(
     "command",
-    ["kill", "restore", "trips", "trips give-up", "grants", "grants add", "grants revoke",
+    ["kill", "restore", "holds", "trips", "trips give-up", "grants", "grants add", "grants revoke",
      "grants check", "audit", "audit verify"],
 )  # fmt: skip
 def test_every_command_shows_an_example(capsys: pytest.CaptureFixture[str], command: str) -> None:

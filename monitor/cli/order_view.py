@@ -1,0 +1,159 @@
+"""What `kill`, `restore` and `holds` share: their options, and how they report."""
+
+import logging
+import os
+import socket
+from typing import Annotated, Any
+
+import typer
+
+from alerting.killswitch import OPEN
+from alerting.render import clean
+from monitor.attempts import Attempts
+from monitor.break_glass import Broken
+from monitor.cli.app import print_json
+from monitor.cli.trip_view import MAX_AGENT_CHARS, MAX_TEXT_CHARS, point_line
+from monitor.documents import iso
+from monitor.errors import ExitCode, UsageError
+from monitor.kill_lane import Driver
+from monitor.ledger.hold import Hold, Progress
+from monitor.orders import Carried
+from monitor.orders_many import Many
+from monitor.store import Store
+
+AgentArgument = Annotated[str, typer.Argument(metavar="AGENT", help="The agent's id.")]
+OneOrMany = Annotated[
+    str | None, typer.Argument(metavar="[AGENT]", help="The agent's id.", show_default=False)
+]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why; kept in the audit.")]
+RoleOption = Annotated[
+    str | None, typer.Option("--role", help="All agents of this role.", show_default=False)
+]
+AllOption = Annotated[bool, typer.Option("--all", help="Every agent.")]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")
+]
+
+
+def exactly_one(agent: str | None, role: str | None, everyone: bool) -> None:
+    """Refuse an order about nobody, and one about several things at once."""
+    if [agent is not None, role is not None, everyone].count(True) != 1:
+        raise UsageError("name one of AGENT, --role ROLE and --all")
+
+
+def owner() -> str:
+    """Names this command in its leases; why a point failed is told beside the point alone."""
+    for name in ("kafka", Driver.__module__, Attempts.__module__):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    return f"cli:{socket.gethostname()}:{os.getpid()}"
+
+
+def report(store: Store, carried: Carried, as_json: bool) -> None:
+    """Tell what became of an order about one agent."""
+    if as_json:
+        print_json(carried.document(store))
+        return
+    trip = carried.trip
+    typer.echo(f"{clean(trip.agent_id, MAX_AGENT_CHARS)}: {trip.state} (trip {trip.trip_id})")
+    for point in trip.points:
+        typer.echo(point_line(point))
+    if any(point.state in OPEN for point in trip.points):
+        typer.echo("  the daemon goes on trying what has not confirmed; see `tripswitch trips`")
+    for note in carried.notes:
+        typer.echo(f"  note: {clean(note, 500)}")
+    typer.echo(f"  store: {clean(store.url, 500)}")
+
+
+def report_many(store: Store, many: Many, as_json: bool) -> None:
+    """Tell what became of an order about many agents."""
+    if as_json:
+        print_json({**many.document(), "store": store.url})
+        return
+    typer.echo("\n".join(hold_lines(many.hold, many.progress)))
+    if many.exit_code is ExitCode.PARTLY:
+        typer.echo("  the daemon goes on with the rest; see `tripswitch holds`")
+    typer.echo(f"  store: {clean(store.url, 500)}")
+
+
+def hold_lines(one: Hold, progress: Progress) -> list[str]:
+    """A hold in lines for a terminal."""
+    whom = "every agent" if one.role is None else f"role {clean(one.role, MAX_AGENT_CHARS)}"
+    state = "on" if one.lifted_at is None else f"lifted {iso(one.lifted_at)}"
+    confirmed = f", confirmed by {clean(one.confirmed_by, 100)}" if one.confirmed_by else ""
+    by = f"by {clean(one.ordered_by, 100)}{confirmed}"
+    lines = [
+        f"hold {one.hold_id}  {whom}  {state}",
+        f"  since {iso(one.ordered_at)} {by}: {clean(one.reason, MAX_TEXT_CHARS)}",
+    ]
+    if one.lifted_by is not None:
+        why = clean(one.lifted_reason or "", MAX_TEXT_CHARS)
+        lines.append(f"  lifted by {clean(one.lifted_by, 100)}: {why}")
+    counts = (
+        f"{progress.agents:,} agents: {progress.contained:,} contained, "
+        f"{progress.waiting:,} to be ordered, {progress.released:,} given back"
+    )
+    return [*lines, f"  {counts}"]
+
+
+def print_break_glass(broken: Broken, as_json: bool) -> None:
+    """Tell what was done without the store, and what is to be done about it."""
+    if as_json:
+        print_json(broken.document())
+        return
+    path = clean(broken.journal, 500)
+    agent = clean(broken.agent_id, MAX_AGENT_CHARS)
+    lines = [
+        f"{agent}: BREAK GLASS, the registry was NOT reached",
+        "  gateways that ask the registry still allow what the agent was granted",
+        f"  {clean(broken.why, 500)}",
+    ]
+    for told in broken.points[1:]:
+        state = "revoke confirmed" if told.error is None else "revoke FAILED: "
+        lines.append(f"  {clean(told.point, 40):<10} {state}{clean(told.error or '', 300)}")
+    if len(broken.points) == 1:
+        lines.append("  no other enforcement point is configured: NOTHING was cut off")
+    if broken.journal_error is None:
+        lines.append(f"  journal: {path}; once the store is back: tripswitch audit import {path}")
+    else:
+        lines.append(f"  NOT in the journal {path}: {clean(broken.journal_error, 300)}")
+    lines.append("  nothing tries this again by itself: type it again until it is confirmed")
+    typer.echo("\n".join(lines))
+
+
+def print_rehearsal(document: dict[str, Any], as_json: bool) -> None:
+    """Tell what an order would do."""
+    if as_json:
+        print_json(document)
+        return
+    typer.echo("dry run: nothing was changed")
+    if "members" in document:
+        whom = "every agent" if document["role"] is None else f"role {clean(document['role'])}"
+        typer.echo(f"{document['action']} {whom}: {len(document['members']):,} agents")
+        for member in document["members"]:
+            typer.echo(f"  {_member_line(member)}")
+    else:
+        typer.echo("\n".join(_one_lines(document)))
+    told = ", ".join(document["receivers"]) or "nobody"
+    typer.echo(f"  people would be told by: {told}")
+
+
+def _member_line(member: dict[str, Any]) -> str:
+    line = f"{clean(member['agent_id'], MAX_AGENT_CHARS)}: {member['state']}"
+    if member.get("points"):
+        line += f", {member['grants']} grants, to be told: {', '.join(member['points'])}"
+    return line
+
+
+def _one_lines(document: dict[str, Any]) -> list[str]:
+    agent, scopes = clean(document["agent_id"], MAX_AGENT_CHARS), document["grants"]
+    lines = [f"{document['action']} {agent}: now {document['state']}"]
+    if not document["new"]:
+        return [*lines, "  no new order would follow from it"]
+    verb = "revoked" if document["action"] == "kill" else "given back"
+    named = ", ".join(clean(grant["scope"], 60) for grant in scopes[:20]) or "none"
+    lines.append(f"  grants that would be {verb}, {len(scopes)}: {named}")
+    for point in document["points"]:
+        order = point["order"]
+        said = f"{order['state']}, order {order['order_seq']}"
+        lines.append(f"  {clean(point['point'], 40):<10} would be told: {said}")
+    return lines
