@@ -7,7 +7,7 @@ Each process may run one: leases keep them from driving the same point of a trip
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -44,6 +44,8 @@ class Driver:
         How long one attempt may take at a point that has no limits of its own, in seconds.
     limits
         Of the other points, by name.
+    on_attempt
+        Called after each attempt with its point, its direction and whether it was confirmed.
     """
 
     def __init__(
@@ -55,11 +57,13 @@ class Driver:
         receivers: Sequence[str],
         timeout_s: float,
         limits: Mapping[str, Limits] = _NO_LIMITS,
+        on_attempt: Callable[[str, str, bool], None] | None = None,
     ) -> None:
         self._store = store
         self._points = points
         self._owner = owner
         self._receivers = receivers
+        self._on_attempt = on_attempt
         self._limits = {name: limits.get(name, Limits(timeout_s)) for name in points}
         self._room_again = threading.Event()
         self._attempts = Attempts(
@@ -139,6 +143,8 @@ class Driver:
 
     def _settle(self, leased: trips.Leased, failure: Outcome) -> None:
         order = leased.order
+        if self._on_attempt is not None:
+            self._on_attempt(leased.point, order.direction, failure is None)
         if failure is None:
             log.info("%s of %r confirmed by %s", order.direction, order.agent_id, leased.point)
         else:

@@ -5,7 +5,6 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final, TextIO
@@ -14,32 +13,32 @@ from apscheduler.schedulers.background import (  # type: ignore[import-untyped]
     BackgroundScheduler,
 )
 from filelock import FileLock, Timeout
-from sqlalchemy.exc import DBAPIError
 
 from monitor import policies
+from monitor.audit_heads import Publisher
 from monitor.config import Config
 from monitor.dead_letter import open_dead_letters
 from monitor.dispatcher import Dispatcher
-from monitor.enforcement import enforcement_points, point_names
+from monitor.enforcement import enforcement_points, point_limits, point_names
 from monitor.errors import TripswitchError
+from monitor.jobs import schedule
 from monitor.kill_lane import Driver, KillLane
-from monitor.ledger import alerts, directives, outbox
+from monitor.metrics import Metrics
 from monitor.receivers import lease_s, open_receivers
+from monitor.roundup import Roundup
 from monitor.sources import Source
 from monitor.sources.kafka import KafkaSource
 from monitor.sources.log_file import LogFileSource, log_path
 from monitor.sources.stdin import StdinSource
 from monitor.store import Store
-from monitor.store.engine import reason
+from monitor.timing import Timing
 from monitor.watchtower import Watchtower
-from monitor.worker import Timing, Worker
+from monitor.worker import Worker
 
 log = logging.getLogger(__name__)
 
 STOP_WITHIN_S: Final = 8.0
 """Of a stop, all lanes together; service managers begin to kill at ten seconds."""
-
-_DAY_S: Final = 86_400.0
 
 
 def process_name() -> str:
@@ -120,12 +119,18 @@ def build(config: Config, stream: TextIO) -> Service:
         points = enforcement_points(config)
         for point in points.values():
             stack.callback(point.close)
+        metrics = None
+        if config.metrics.port is not None:
+            metrics = Metrics()
+            stack.callback(metrics.serve(config.metrics.host, config.metrics.port))
         driver = Driver(
             store,
             points,
             owner=process_name(),
             receivers=response.receivers,
             timeout_s=config.trip.point_timeout_s,
+            limits=point_limits(config),
+            on_attempt=metrics.attempted if metrics else None,
         )
         kill_lane = KillLane(driver, store.url)
         dead_letters = open_dead_letters(config)
@@ -137,6 +142,7 @@ def build(config: Config, stream: TextIO) -> Service:
             kill_lane.wake()
             dispatcher.wake()
 
+        roundup = Roundup(store, response.points, response.receivers)
         worker = Worker(
             source=source,
             store=store,
@@ -146,12 +152,17 @@ def build(config: Config, stream: TextIO) -> Service:
             watchtower=Watchtower(config.trip.allowed_skew_s, config.trip.silent_after_s),
             owner=process_name(),
             on_ledger=wake,
+            roundup=roundup,
             timing=Timing(
                 checkpoint_s=config.store.checkpoint_interval_s,
                 max_resident_agents=config.store.max_resident_agents,
             ),
         )
-        jobs = _schedule(config, store, response.receivers, dispatcher.wake)
+        publisher = None
+        if config.kafka.bootstrap_servers:
+            publisher = Publisher(store, config.kafka)
+            stack.callback(publisher.close)
+        jobs = schedule(config, store, response, metrics, publisher, roundup, wake)
         return Service(worker, dispatcher, kill_lane, jobs, stack.pop_all())
 
 
@@ -174,43 +185,3 @@ def _open_source(config: Config) -> Source:
     if config.source.kind == "stdin":
         return StdinSource()
     return LogFileSource(log_path(config.source), config.source.start)
-
-
-def _schedule(
-    config: Config, store: Store, receivers: Sequence[str], wake: Callable[[], None]
-) -> BackgroundScheduler:
-    """The jobs that run now and then, beside the stream."""
-    jobs = BackgroundScheduler(timezone="UTC")
-
-    def resolve() -> None:
-        with store.ledger() as ledger:
-            quiet_s = config.alerts.quiet_s
-            if alerts.resolve_what_is_quiet(ledger, receivers, quiet_s, time.time()):
-                wake()
-
-    def prune() -> None:
-        keep, now_s = config.retention, time.time()
-        with store.ledger() as ledger:
-            alerts.prune(
-                ledger,
-                anomalies_before_s=now_s - keep.anomalies_days * _DAY_S,
-                alerts_before_s=now_s - keep.alerts_days * _DAY_S,
-            )
-            outbox.prune(ledger, now_s - keep.outbox_days * _DAY_S)
-            directives.prune(ledger, now_s - keep.alerts_days * _DAY_S)
-
-    jobs.add_job(_guarded(resolve, store), "interval", seconds=15, id="resolve quiet alerts")
-    jobs.add_job(_guarded(prune, store), "interval", hours=1, id="retention", jitter=300)
-    return jobs
-
-
-def _guarded(job: Callable[[], None], store: Store) -> Callable[[], None]:
-    """A job that says in one line when the store fails it; its next run tries again."""
-
-    def run() -> None:
-        try:
-            job()
-        except DBAPIError as error:
-            log.error("job %s: store %s: %s", job.__name__, store.url, reason(error))
-
-    return run

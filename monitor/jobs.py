@@ -1,0 +1,147 @@
+"""The jobs that run now and then, beside the stream."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Final
+
+from apscheduler.schedulers.background import (  # type: ignore[import-untyped]
+    BackgroundScheduler,
+)
+from sqlalchemy.exc import DBAPIError
+
+from monitor.audit_heads import Publisher
+from monitor.config import Config
+from monitor.ledger import (
+    alerts,
+    approvals,
+    audit_erase,
+    autotrip,
+    directives,
+    meter,
+    outbox,
+    pauses,
+)
+from monitor.ledger.response import Response
+from monitor.metrics import Metrics
+from monitor.roundup import Roundup
+from monitor.store import Store
+from monitor.store.engine import reason
+
+log = logging.getLogger(__name__)
+
+END_EVERY_S: Final = 2
+"""How late a question or a pause may end."""
+METER_EVERY_S: Final = 5
+ROUND_UP_EVERY_S: Final = 1
+_ROUND_UP_S: Final = 0.5
+"""So much of each second goes into an order about many agents; the store has other work, too."""
+PUBLISH_EVERY_S: Final = 10
+_DAY_S: Final = 86_400.0
+
+
+def schedule(
+    config: Config,
+    store: Store,
+    response: Response,
+    metrics: Metrics | None,
+    publisher: Publisher | None,
+    roundup: Roundup,
+    wake: Callable[[], None],
+) -> BackgroundScheduler:
+    """All jobs, not started yet.
+
+    Parameters
+    ----------
+    metrics
+        What takes in how long trips took; None: nobody does.
+    publisher
+        What publishes the head of the audit's chain; None where no Kafka is named.
+    roundup
+        What carries out orders about many agents.
+    wake
+        Called after something was put into the ledger that a lane is to act on.
+    """
+    jobs = BackgroundScheduler(timezone="UTC")
+    started_s = time.time()
+
+    def resolve_what_is_quiet() -> None:
+        with store.ledger() as ledger:
+            quiet_s = config.alerts.quiet_s
+            if alerts.resolve_what_is_quiet(ledger, response.receivers, quiet_s, time.time()):
+                wake()
+
+    def end_what_ran_out() -> None:
+        if end_overdue(store, response, time.time()):
+            wake()
+
+    def round_up() -> None:
+        if roundup.look(_ROUND_UP_S):
+            wake()
+
+    def measure() -> None:
+        with store.read() as ledger:
+            new = meter.any_new(ledger, started_s)
+        if new and metrics is not None:
+            with store.ledger() as ledger:
+                reached = meter.take(ledger, started_s)
+            metrics.observe(reached)
+
+    def prune() -> None:
+        keep, now_s = config.retention, time.time()
+        with store.ledger() as ledger:
+            alerts.prune(
+                ledger,
+                anomalies_before_s=now_s - keep.anomalies_days * _DAY_S,
+                alerts_before_s=now_s - keep.alerts_days * _DAY_S,
+            )
+            outbox.prune(ledger, now_s - keep.outbox_days * _DAY_S)
+            directives.prune(ledger, now_s - keep.alerts_days * _DAY_S)
+
+    def prune_audit_details() -> None:
+        if config.retention.audit_details_days is not None:
+            before_s = time.time() - config.retention.audit_details_days * _DAY_S
+            forget(store, before_s, time.time())
+
+    jobs.add_job(_guarded(resolve_what_is_quiet, store), "interval", seconds=15)
+    jobs.add_job(_guarded(end_what_ran_out, store), "interval", seconds=END_EVERY_S)
+    jobs.add_job(_guarded(round_up, store), "interval", seconds=ROUND_UP_EVERY_S)
+    jobs.add_job(_guarded(prune, store), "interval", hours=1, jitter=300)
+    jobs.add_job(_guarded(prune_audit_details, store), "interval", hours=1, jitter=300)
+    if publisher is not None:
+        publish = _guarded(publisher.publish, store)
+        jobs.add_job(publish, "interval", seconds=PUBLISH_EVERY_S, coalesce=True)
+    if metrics is not None:
+        jobs.add_job(_guarded(measure, store), "interval", seconds=METER_EVERY_S)
+    return jobs
+
+
+def end_overdue(store: Store, response: Response, now_s: float) -> bool:
+    """End questions that nobody answered in time and pauses whose time is over; whether any did."""
+    with store.read() as ledger:
+        if not approvals.expired(ledger, now_s) and not pauses.ran_out(ledger, now_s):
+            return False
+    with store.ledger() as ledger:
+        pauses.end_what_ran_out(ledger, response.receivers, now_s)
+        autotrip.end_unanswered(ledger, response.guards, response.points, response.receivers, now_s)
+    return True
+
+
+def forget(store: Store, before_s: float, now_s: float) -> None:
+    """Erase the audit's details that are older, in transactions that let a kill in between."""
+    erased = audit_erase.BATCH
+    while erased == audit_erase.BATCH:
+        with store.ledger() as ledger:
+            erased = audit_erase.erase_older(ledger, before_s, now_s)
+
+
+def _guarded(job: Callable[[], object], store: Store) -> Callable[[], None]:
+    """A job that says in one line when the store fails it; its next run tries again."""
+
+    def run() -> None:
+        try:
+            job()
+        except DBAPIError as error:
+            log.error("job %s: store %s: %s", job.__name__, store.url, reason(error))
+
+    return run
