@@ -296,6 +296,62 @@ def test_watching_counts_once_and_tells_news(store: Store) -> None:
     assert kinds(store)[2:] == ["trip_effective", "trip_silent", "trip_effective", "trip_silent"]
 
 
+def watch(store: Store, trip: trips.Trip, watched_to: int, at_s: float, **seen: Any) -> bool:
+    values: dict[str, Any] = {"effective": [], "refused": 0, "receivers": RECEIVERS, **seen}
+    with store.ledger() as ledger:
+        return trips.record_watch(ledger, trip.trip_id, watched_to=watched_to, now_s=at_s, **values)
+
+
+def test_an_agent_that_still_acts_is_told_once_a_minute_while_it_goes_on(store: Store) -> None:
+    trip = kill(store, points=())
+    for number, second in enumerate(range(5, 130, 5), start=1):
+        watch(store, trip, number, NOW + second, effective=[NOW + second])
+    assert kinds(store)[2:] == ["trip_effective"] * 3
+    with store.read() as ledger:
+        docs = ledger.execute(select(outbox.c.doc).order_by(outbox.c.seq)).scalars().all()
+    assert "1 action succeeded" in docs[2]
+    assert "13 actions succeeded" in docs[3]
+    assert "25 actions succeeded" in docs[4]
+
+
+def test_actions_between_order_and_containment_are_counted_apart(store: Store) -> None:
+    trip = kill(store)
+    watch(store, trip, 4, NOW + 3, early=[NOW + 1, NOW + 2], refused=1)
+    assert not watch(store, trip, 4, NOW + 3, early=[NOW + 1, NOW + 2])
+    seen = get(store, trip.trip_id)
+    assert (seen.early_count, seen.last_early_at, seen.effective_count) == (2, NOW + 2, 0)
+    assert seen.order_to_last_effective_s == 2.0
+    assert kinds(store) == ["trip_ordered"], "nobody is woken for what containment is to end"
+
+
+def test_a_partial_trip_is_proven_too_and_stays_partial(store: Store) -> None:
+    trip = kill(store)
+    with store.ledger() as ledger:
+        trips.give_up(
+            ledger, trip.trip_id, "kafka", reason="gone", by="os:a", receivers=RECEIVERS,
+            now_s=NOW + 4,
+        )  # fmt: skip
+        (followed,) = trips.watched(ledger)
+    assert (followed.held_at, followed.silent) == (NOW + 4, False)
+    assert watch(store, trip, 1, NOW + 9, effective=[NOW + 8])
+
+    def silence(at_s: float) -> bool:
+        with store.ledger() as ledger:
+            return trips.mark_silent(ledger, trip.trip_id, receivers=RECEIVERS, now_s=at_s)
+
+    assert silence(NOW + 50)
+    assert not silence(NOW + 51)
+    quiet = get(store, trip.trip_id)
+    assert (quiet.state, quiet.partial_at, quiet.contained_at) == ("partial", NOW + 4, None)
+    assert (quiet.silent_at, quiet.time_to_silence_s) == (NOW + 50, 8.0)
+    assert quiet.order_to_containment_s is None
+    assert watch(store, trip, 2, NOW + 55, effective=[NOW + 55])
+    awake = get(store, trip.trip_id)
+    assert (awake.state, awake.silent_at) == ("partial", None)
+    told = ["trip_ordered", "trip_partial", "trip_effective", "trip_silent", "trip_effective"]
+    assert kinds(store) == told
+
+
 def test_automatic_trips_are_counted_for_the_cap(store: Store) -> None:
     kill(store, agent_id="a")
     kill(store, agent_id="b", automatic=True, ordered_by="rule:x")

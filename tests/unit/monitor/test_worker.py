@@ -13,12 +13,14 @@ from detectors.finding import Severity
 from detectors.shard import Policy
 from monitor.dead_letter import FileDeadLetters
 from monitor.ledger.response import Response
+from monitor.ledger.trips import order_kill
 from monitor.replay import Replay
 from monitor.sources.log_file import LogFileSource
 from monitor.store import Store
 from monitor.store.schema import alerts, anomalies, outbox, shards, trips
+from monitor.timing import Timing
 from monitor.watchtower import Watchtower
-from monitor.worker import Timing, Worker
+from monitor.worker import Worker
 from tests.kit.events import raw_event
 from tests.kit.stream import odd_stream
 
@@ -199,6 +201,23 @@ def test_a_trip_is_ordered_watched_and_found_silent(store: Store, tmp_path: Path
 
     drain(worker, until=silent)
     assert trip().silent_at > trip().last_effective_at > trip().contained_at  # type: ignore[attr-defined]
+
+
+def test_what_was_done_while_no_daemon_ran_counts_too(store: Store, tmp_path: Path) -> None:
+    log = tmp_path / "events.jsonl"
+    log.write_bytes(raw_event(1, time.time(), agent_id="a") + b"\n")
+    drain(make(store, log))
+    with store.ledger() as ledger:
+        trip = order_kill(
+            ledger, agent_id="a", reason="r", ordered_by="os:a", automatic=False,
+            now_s=time.time() - 5, points=(), receivers=(),
+        )  # fmt: skip
+    with log.open("ab") as file:
+        file.write(raw_event(2, time.time(), agent_id="a") + b"\n")
+    drain(make(store, log))
+    with store.read() as ledger:
+        seen = ledger.execute(select(trips)).one()
+    assert (seen.trip_id, seen.effective_count) == (trip.trip_id, 1)
 
 
 def _detectors(store: Store) -> list[str]:
