@@ -3,14 +3,16 @@
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from sqlalchemy import Connection
 
 from alerting.grants import Grant
 from alerting.render import clean
+from monitor import grant_file
 from monitor.cli.app import (
     ConfigOption,
     JsonOption,
@@ -20,12 +22,14 @@ from monitor.cli.app import (
     print_json,
     print_json_lines,
 )
-from monitor.cli.kill import AgentArgument, ReasonOption
-from monitor.documents import grant_document, iso
+from monitor.cli.order_view import AgentArgument, ReasonOption
+from monitor.documents import decision_document, grant_document, iso
 from monitor.duration import parse_duration
 from monitor.errors import ExitCode, UsageError
-from monitor.ledger import grants
+from monitor.ledger import grant_import, grants
 from monitor.orders import check_order
+
+MAX_FILE_CHARS: Final = 50_000_000
 
 grants_app = typer.Typer(rich_markup_mode=None)
 app.add_typer(grants_app, name="grants")
@@ -117,12 +121,70 @@ def check(
 ) -> int:
     """Ask as a gateway would: exit code 0 if the agent may, 4 if not."""
     with _ledger(config, writes=False) as ledger:
-        allowed = grants.allows(ledger, agent, scope, time.time())
+        now_s = time.time()
+        decision = grants.decide(ledger, agent, scope, now_s)
     if as_json:
-        print_json({"agent_id": agent, "scope": scope, "allowed": allowed})
+        print_json(decision_document(decision, now_s))
     else:
-        typer.echo("allowed" if allowed else "refused")
-    return ExitCode.DONE if allowed else ExitCode.FAILED
+        word = "allowed" if decision.allowed else "refused"
+        typer.echo(f"{word}: {clean(decision.reason, 200)}")
+    return ExitCode.DONE if decision.allowed else ExitCode.FAILED
+
+
+@grants_app.command(epilog="Example: tripswitch grants export --agent payroll-7 > grants.jsonl")
+def export(
+    agent: Annotated[str | None, typer.Option(help="Of this agent.", show_default=False)] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write every grant, ended ones, too, as JSON lines that `grants import` takes."""
+    del as_json  # it is JSON in any case
+    with _ledger(config, writes=False) as ledger:
+        found = grants.list_grants(ledger, agent, limit=None)
+    now_s = time.time()
+    print_json_lines(grant_document(grant, now_s) for grant in found)
+
+
+@grants_app.command("import", epilog="Example: tripswitch grants import grants.jsonl --dry-run")
+def import_(
+    file: Annotated[
+        typer.FileText, typer.Argument(metavar="FILE", help="JSON lines or an array; - is stdin.")
+    ],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check it all, and write nothing.")
+    ] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Add the grants of a file, all or none of them; an id that is known already is passed over.
+
+    What was revoked is never revived, and an agent that is cut off is granted nothing.
+    """
+    now_s = time.time()
+    found = grant_file.parse(_text(file), by=operator(), now_s=now_s)
+    with _ledger(config, writes=True) as ledger:
+        imported = grant_import.take_in(ledger, found, by=operator(), now_s=now_s)
+        if dry_run:
+            ledger.rollback()
+    if as_json:
+        print_json({**asdict(imported), "dry_run": dry_run})
+        return
+    would = "would be " if dry_run else ""
+    typer.echo(
+        f"{len(found):,} grants: {imported.added:,} {would}added, "
+        f"{imported.known:,} known already, {imported.ended:,} {would}kept as ended, "
+        f"{imported.refused:,} {would}refused, as their agents are cut off"
+    )
+
+
+def _text(file: typer.FileText) -> str:
+    try:
+        text: str = file.read(MAX_FILE_CHARS + 1)
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{file.name}: {error}") from None
+    if len(text) > MAX_FILE_CHARS:
+        raise UsageError(f"{file.name}: has more than {MAX_FILE_CHARS:,} characters; split it")
+    return text
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import shlex
 import signal
 import sys
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
@@ -14,6 +15,7 @@ from monitor import config as settings
 from monitor import log
 from monitor.cli.app import ConfigOption, app, print_json
 from monitor.config import Config
+from monitor.serve_child import ServeChild, command
 from monitor.service import Service, build
 from monitor.store import Store, inventory
 
@@ -40,7 +42,10 @@ def run(
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    service.run()
+    with ExitStack() as beside:
+        if chosen.serve.enabled:
+            beside.enter_context(ServeChild(command(config)))
+        service.run()
     counts = service.worker.counts
     if as_json:
         print_json(asdict(counts))

@@ -149,7 +149,7 @@ def allows(connection: Connection, agent_id: str, scope: str, now_s: float) -> b
 
 
 def list_grants(
-    connection: Connection, agent_id: str | None = None, limit: int = 1000
+    connection: Connection, agent_id: str | None = None, limit: int | None = 1000
 ) -> list[Grant]:
     """Grants, of one agent or of all, the newest first."""
     query = select(grants).order_by(grants.c.granted_at.desc(), grants.c.grant_id).limit(limit)

@@ -12,7 +12,14 @@ import pytest
 import typer
 from pydantic import BaseModel
 
-from monitor import config, config_boundaries, config_detection, config_trip
+from monitor import (
+    config,
+    config_boundaries,
+    config_detection,
+    config_points,
+    config_serve,
+    config_trip,
+)
 from monitor.cli.app import MODULES, app, register, run
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -62,6 +69,9 @@ def keys(model: type[BaseModel]) -> list[str]:
         config_detection.DriftConfig, config_detection.PrivilegeConfig,
         config_detection.CombinationConfig, config_boundaries.BoundaryConfig,
         config_boundaries.PermitConfig, config_boundaries.AgentsConfig,
+        config_points.RequestConfig, config_points.QuestionConfig, config_points.ReadinessConfig,
+        config_points.WebhookPointConfig, config_points.CommandPointConfig,
+        config_points.PluginPointConfig, config_serve.ServeConfig,
     ],
 )  # fmt: skip
 def test_every_setting_is_in_the_example(section: type[BaseModel]) -> None:
@@ -75,7 +85,7 @@ def test_every_setting_is_in_the_example(section: type[BaseModel]) -> None:
 def test_the_example_is_taken_as_it_is(tmp_path: Path) -> None:
     chosen = config.load(ROOT / "deploy" / "tripswitch.toml")
     assert chosen.trip.rules[0].name == "payroll-boundary"
-    uncommented = re.sub(r"^# (\w+ = )", r"\1", EXAMPLE, flags=re.MULTILINE)
+    uncommented = re.sub(r"^# (\w+ = |\[)", r"\1", EXAMPLE, flags=re.MULTILINE)
     data = tomllib.loads(uncommented)
     for section, key in (("kafka", "sasl_password_file"), ("kafka", "ssl_password_file"),
                          ("store", "password_file"), ("slack", "bot_token_file")):  # fmt: skip
@@ -85,6 +95,7 @@ def test_the_example_is_taken_as_it_is(tmp_path: Path) -> None:
     whole = tmp_path / "whole.toml"
     whole.write_text(uncommented)
     assert config.load(whole).slack.channel == "C0123456789"
+    assert [point.kind for point in config.load(whole).points] == ["command", "webhook", "plugin"]
 
 
 def test_the_settings_in_the_readme_are_settings(tmp_path: Path) -> None:

@@ -1,0 +1,170 @@
+"""Routes about one agent: where it stands, whether it may act, and orders about it."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query
+from sqlalchemy import Connection
+
+from monitor import orders, rehearsal
+from monitor.api.access import UNCHECKED, BackendOf, Gateway, Operator, Viewer
+from monitor.api.answers import PROBLEMS, Answer
+from monitor.api.backend import Backend, StoreDownError
+from monitor.api.bodies import GrantBody, KillBody, RestoreBody
+from monitor.api.edge import decoded
+from monitor.config import Config
+from monitor.documents import decision_document, grant_document, standing_document
+from monitor.errors import ExitCode, UsageError
+from monitor.ledger import agents, grants, hold
+from monitor.ledger.trips import Trip
+from monitor.store import Store
+
+router = APIRouter(prefix="/v1/agents", tags=["agents"], responses=PROBLEMS)
+
+CarryOut = Callable[[Config, Store, Trip, str], orders.Carried]
+
+_STATUS = {ExitCode.DONE: 200, ExitCode.PARTLY: 202}
+"""Of an order that was taken; where a point was given up the body says so."""
+
+
+async def _agent(
+    agent_id: Annotated[str, Path(description="The agent's id; send a / in it as %2F.")],
+) -> str:
+    agent = decoded(agent_id)
+    orders.check_agent(agent)
+    return agent
+
+
+async def _scope(
+    scope: Annotated[
+        str | None, Query(description="What it wants to do: asks for a decision.", max_length=1024)
+    ] = None,
+) -> str | None:
+    # Nothing may reach the store that it would refuse: that must not look like a store gone.
+    if scope is not None and (not scope or "\x00" in scope):
+        raise UsageError("scope: is empty, or holds a NUL")
+    return scope
+
+
+Agent = Annotated[str, Depends(_agent)]
+Scope = Annotated[str | None, Depends(_scope)]
+Limit = Annotated[int, Query(ge=1, le=1000, description="At most so many, the newest first.")]
+
+
+@router.get("/{agent_id:path}/grants", summary="May this agent do this?")
+async def list_grants(
+    agent: Agent, backend: BackendOf, caller: Gateway, scope: Scope = None, limit: Limit = 100
+) -> Answer:
+    """All grants with their validity; with `scope` the decision: `allowed` and the `reason`.
+
+    While the store cannot be reached a decision is refused with status 503, or allowed with
+    `checked` false, as `serve.on_store_failure` says.
+    """
+    if scope is None:
+        if caller == UNCHECKED:
+            raise StoreDownError("not asked again")
+        return Answer(
+            await backend.read(lambda ledger, now_s: _grants(ledger, now_s, agent, limit))
+        )
+    try:
+        if caller == UNCHECKED:
+            raise StoreDownError("not asked again")
+
+        def decide(ledger: Connection, now_s: float) -> dict[str, Any]:
+            return decision_document(grants.decide(ledger, agent, scope, now_s), now_s)
+
+        return Answer({**await backend.read(decide), "checked": True})
+    except StoreDownError:
+        return _unchecked(backend, agent, scope)
+
+
+@router.post("/{agent_id:path}/grants", status_code=201)
+async def add_grant(agent: Agent, grant: GrantBody, backend: BackendOf, by: Operator) -> Answer:
+    """Grant a scope, for a time. To an agent that is cut off it is refused with status 409."""
+
+    def add(ledger: Connection, now_s: float) -> tuple[int, dict[str, Any]]:
+        grant_id = grants.add(
+            ledger,
+            agent_id=agent,
+            scope=grant.scope,
+            reason=grant.reason,
+            granted_by=by,
+            now_s=now_s,
+            expires_at=None if grant.lasts_s is None else now_s + grant.lasts_s,
+        )
+        added = grants.get(ledger, grant_id)
+        document = grant_document(added, now_s)
+        if added.is_valid(now_s):
+            return 201, document
+        return 409, {"error": "the agent is cut off: nothing is granted", **document}
+
+    status, document = await backend.write(add)
+    return Answer(document, status)
+
+
+@router.post("/{agent_id:path}/kill", responses={202: {"description": "Some points still to go"}})
+async def kill(agent: Agent, body: KillBody, backend: BackendOf, by: Operator) -> Answer:
+    """Cut the agent off, now; the same document as `tripswitch kill --json`.
+
+    The order is durable, and the registry refuses the agent, before any other enforcement point
+    is tried. Status 202: some points have not confirmed, and are being retried by the daemon.
+    """
+    said = {"agent": agent, "reason": body.reason, "by": by}
+    if body.dry_run:
+        return Answer(await backend.order(lambda c, s: rehearsal.kill(c, s, **said)))
+    ordered = await backend.order(lambda c, s: orders.order_kill(c, s, **said))
+    return await _driven(backend, orders.carry_out_kill, ordered)
+
+
+@router.post("/{agent_id:path}/restore", responses={202: {"description": "Likewise"}})
+async def restore(agent: Agent, body: RestoreBody, backend: BackendOf, by: Operator) -> Answer:
+    """Give the agent back what its trip took and what has not expired since."""
+    said = {"agent": agent, "reason": body.reason, "by": by}
+    lasts_s = body.probation_s
+    if body.dry_run:
+        return Answer(
+            await backend.order(lambda c, s: rehearsal.restore(c, s, **said, probation_s=lasts_s))
+        )
+    ordered = await backend.order(
+        lambda c, s: orders.order_restore(c, s, **said, probation_s=lasts_s)
+    )
+    return await _driven(backend, orders.carry_out_restore, ordered)
+
+
+@router.get("/{agent_id:path}")
+async def standing(agent: Agent, backend: BackendOf, _: Viewer) -> Answer:
+    """Where the agent stands; one that nobody ever ordered about is active."""
+    return Answer(await backend.read(lambda ledger, _: _standing(ledger, agent)))
+
+
+async def _driven(backend: Backend, carry_out: CarryOut, ordered: Trip) -> Answer:
+    carried = await backend.drive(lambda c, s: carry_out(c, s, ordered, backend.owner))
+    return Answer(carried.document(backend.store), _STATUS.get(carried.exit_code, 200))
+
+
+def _standing(ledger: Connection, agent: str) -> dict[str, Any]:
+    holds = ledger.execute(hold.covering(agent)).scalars().all()
+    known = agents.standings(ledger, [agent]).get(agent)
+    return {**standing_document(agent, known), "holds": list(holds)}
+
+
+def _grants(ledger: Connection, now_s: float, agent: str, limit: int) -> dict[str, Any]:
+    found = grants.list_grants(ledger, agent, limit)
+    return {
+        **_standing(ledger, agent),
+        "grants": [grant_document(grant, now_s) for grant in found],
+    }
+
+
+def _unchecked(backend: Backend, agent: str, scope: str) -> Answer:
+    mode = backend.config.serve.on_store_failure
+    document: dict[str, Any] = {
+        "agent_id": agent,
+        "state": None,
+        "scope": scope,
+        "allowed": mode == "open",
+        "reason": f"not checked: the store cannot be reached, and serve.on_store_failure is {mode}",
+        "grants": [],
+        "checked": False,
+    }
+    return Answer(document, 200 if mode == "open" else 503)

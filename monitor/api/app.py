@@ -1,0 +1,48 @@
+"""The application: every route, and what stands around them."""
+
+from importlib.metadata import version
+
+from fastapi import APIRouter, FastAPI
+from sqlalchemy import literal, select
+
+from monitor.api import agents, records
+from monitor.api.access import BackendOf
+from monitor.api.answers import Answer, add_handlers
+from monitor.api.backend import Backend, StoreDownError
+from monitor.api.edge import Edge
+
+health = APIRouter(tags=["health"])
+
+
+@health.get("/livez")
+async def livez() -> Answer:
+    """Whether the process answers; needs no token."""
+    return Answer({"live": True})
+
+
+@health.get("/readyz", responses={503: {"description": "Not ready; `reasons` says why"}})
+async def readyz(backend: BackendOf) -> Answer:
+    """Whether it can answer questions about agents; needs no token."""
+    try:
+        await backend.read(lambda ledger, _: ledger.execute(select(literal(1))).one())
+    except StoreDownError as error:
+        return Answer({"ready": False, "reasons": [str(error)]}, 503)
+    return Answer({"ready": True, "reasons": []})
+
+
+def create_app(backend: Backend) -> FastAPI:
+    """The application over a backend, which the caller closes."""
+    app = FastAPI(
+        title="Tripswitch",
+        summary="Whether agents may act, what was raised, and orders about them",
+        version=version("tripswitch"),
+        docs_url=None,  # these pages would load scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.backend = backend
+    for router in (health, records.router, agents.router):
+        app.include_router(router)
+    add_handlers(app)
+    app.add_middleware(Edge)
+    return app

@@ -1,0 +1,84 @@
+"""What orders over the network say. A key that is unknown is an error, as in the settings."""
+
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from monitor.duration import parse_duration
+from monitor.errors import UsageError
+from monitor.ledger.tokens import Role
+
+Reason = Annotated[str, Field(min_length=1, max_length=2000, pattern=r"\S")]
+"""Why; kept in the audit."""
+
+
+class Body(BaseModel):
+    """Base of every body."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class KillBody(Body):
+    """An order to cut an agent off."""
+
+    reason: Reason
+    dry_run: bool = False
+    """Only say what would be done."""
+
+
+class RestoreBody(Body):
+    """An order to give an agent back."""
+
+    reason: Reason
+    probation_s: Annotated[float, Field(ge=0, le=31_536_000)] | None = None
+    """How long it is watched more tightly; by default `trip.probation_s`."""
+    dry_run: bool = False
+    """Only say what would be done."""
+
+
+class Lasting(Body):
+    """Base of what lasts for a time unless it is said to have no end."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    lasts: Annotated[
+        str | None,
+        Field(alias="for", max_length=40, description="How long: 15m, 1h, 2d.", examples=["1h"]),
+    ] = None
+
+    @field_validator("lasts")
+    @classmethod
+    def _is_duration(cls, lasts: str | None) -> str | None:
+        if lasts is not None:
+            try:
+                parse_duration(lasts)
+            except UsageError as error:
+                raise ValueError(str(error)) from None
+        return lasts
+
+    @property
+    def lasts_s(self) -> float | None:
+        """In seconds; None without an end."""
+        return None if self.lasts is None else parse_duration(self.lasts)
+
+
+class GrantBody(Lasting):
+    """A grant: temporary, or said to be standing."""
+
+    scope: Annotated[str, Field(min_length=1, max_length=1024)]
+    """What the agent may do; a shell pattern such as `mail.*`."""
+    reason: Reason
+    standing: bool = False
+
+    @model_validator(mode="after")
+    def _has_an_end_or_says_so(self) -> Self:
+        if (self.lasts is None) is not self.standing:
+            raise ValueError('say how long it lasts ("for": "1h"), or "standing": true')
+        return self
+
+
+class TokenBody(Lasting):
+    """A token."""
+
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    role: Role
