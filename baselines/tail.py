@@ -1,8 +1,10 @@
 """A tail: how large an agent's scores get per episode, and which limit a stated share passes."""
 
 from array import array
-from bisect import insort
-from math import exp, inf, log
+from bisect import bisect_left, insort
+from heapq import nlargest
+from itertools import chain
+from math import exp, inf, log, nextafter
 from typing import Any, Final
 
 SKIPPED: Final = 60
@@ -18,6 +20,10 @@ for one of them having more of it than the other."""
 _LEAST_BEYOND: Final = 5
 _LEAST_EXCESS: Final = 0.05
 """In nats; scores that are nearly all the same still get a limit a little above them."""
+_FEW: Final = 2.0
+"""Where the kept episodes are due fewer alarms, the model goes beyond the data: ask it for less."""
+_AT_MOST: Final = 2.0
+"""The limit lies above what more than so many times the budget of the kept episodes reached."""
 _STEP: Final = 0.05
 """By how many mean excesses one alarmed episode moves the limit."""
 _FAR: Final = 0.5
@@ -48,10 +54,13 @@ class Tail:
     """Distribution of the largest score per episode, far out, and a limit that keeps a budget.
 
     Beyond the point that a tenth of the episodes pass, scores are taken as exponential (peaks
-    over threshold: Siffer et al., KDD 2017, with shape 0). What that model gets wrong an
-    integrator corrects: each alarmed episode raises the limit, each quiet one lowers it a little,
-    so that in the long run about the share `alpha` of all episodes passes, whatever the
-    distribution (conformal PID control: Angelopoulos, Candès and Tibshirani, NeurIPS 2023). Every
+    over threshold: Siffer et al., KDD 2017, with shape 0). What the last episodes show overrules
+    that model: at most twice the budget of them lie beyond the limit. Tails are mostly heavier, so
+    further out than the last episodes reach the model is asked for less than the budget. What is
+    wrong for longer an integrator corrects: each alarmed episode raises the limit, each quiet one
+    lowers it a little, so that in the long run about the share `alpha` of all episodes passes,
+    whatever the distribution (conformal PID control: Angelopoulos, Candès and Tibshirani,
+    NeurIPS 2023). Every
     episode counts, alarmed ones too: a tracker that leaves them out spirals. But those far
     beyond the limit count less, and are cut to it (winsorised) in the fit, so that a series of
     attacks raises the limit more slowly. Where nothing is wrong this changes nothing on average;
@@ -94,15 +103,24 @@ class Tail:
         """The score that a share `alpha` of episodes reaches; infinite until calibrated."""
         if self.since_s is None:
             return inf
-        beyond = max(0.0, log(self._share / alpha)) if self._share > 0 else 0.0
-        return self._point + self._excess * (beyond + self._correction)
+        due = alpha * (self._now.episodes + self._past.episodes)
+        beyond = max(0.0, log(self._share / (alpha * min(1.0, due / _FEW))))
+        modelled = self._point + self._excess * (beyond + self._correction)
+        return max(modelled, nextafter(self._reached(max(1, int(_AT_MOST * due))), inf))
 
     def p_value(self, score: float) -> float:
         """Share of episodes that reach the score; no finer than a tenth below the tail."""
         if self.since_s is None or score <= 0:
             return 1.0
         beyond = (score - self._point) / self._excess - self._correction
-        return self._share * exp(-beyond) if beyond > 0 else 1.0
+        if beyond <= 0:
+            return 1.0
+        reached = sum(
+            len(generation.largest) - bisect_left(generation.largest, score)
+            for generation in (self._now, self._past)
+        )
+        episodes = self._now.episodes + self._past.episodes
+        return max(self._share * exp(-beyond), reached / (_AT_MOST * episodes))
 
     def take(self, score: float, alpha: float, time_s: float) -> None:
         """Take in a finished episode.
@@ -132,6 +150,13 @@ class Tail:
             self.since_s = time_s
         if self.since_s is not None:
             self._fit()
+
+    def _reached(self, place: int) -> float:
+        """The kept score at a place, from the largest on; nothing if there are not so many."""
+        now, past = self._now.largest, self._past.largest
+        if place > len(now) + len(past):
+            return -inf
+        return nlargest(place, chain(reversed(now), reversed(past)))[-1]
 
     def dump(self) -> list[Any]:
         """Plain data; `load` makes the same tail of it."""

@@ -41,7 +41,7 @@ class Work:
     alpha
         Share of runs that may alarm at the agent's pace.
     told
-        Tools and targets of strict steps that were alarmed on; until known they tell nothing new.
+        Tools and targets that were alarmed on; until known they tell nothing new.
     changed_s
         When a new version was seen, in seconds since the epoch; None: never.
     """
@@ -94,17 +94,20 @@ class Work:
     def take(self, run: Run, step: Step, score: float, *, alarmed: bool) -> None:
         """Note a judged step of a run.
 
-        What a strict step was alarmed on for is a story by itself until it is known: alarms that
-        go on telling it must not raise the limit for the next one.
+        What a step was alarmed on for is a story by itself until it is known. Where it is a strict
+        one, alarms that go on telling it must not raise the limit for the next one.
         """
         key = (step.tool, step.target)
-        strict = score > 0 and is_strict(step) and not self.habits.knows(step)
-        run.take(step, score, told=strict and key in self.told)
+        run.take(step, score, told=score > 0 and is_strict(step) and self.tells_again(step))
         run.alarmed = run.alarmed or alarmed
-        if strict and alarmed:
+        if alarmed and not self.habits.knows(step):
             if len(self.told) >= MAX_TOLD and key not in self.told:
                 del self.told[next(iter(self.told))]
             self.told[key] = None
+
+    def tells_again(self, step: Step) -> bool:
+        """Whether an alarm about the step would only repeat an earlier one."""
+        return (step.tool, step.target) in self.told and not self.habits.knows(step)
 
     def change(self, time_s: float) -> None:
         """Note that the agent has a new version."""

@@ -8,10 +8,10 @@ from baselines.window import METRICS, WINDOWS_S
 
 WEEK_S: Final = 7 * 86_400.0
 
-SHARES: Final = {"run": 0.62, "level": 0.12, "rhythm": 0.05, "silence": 0.05}
+SHARES: Final = {"run": 0.6, "level": 0.12, "rhythm": 0.05, "silence": 0.05}
 """Parts of the budget by family of scores. Most goes to what finds most: tails are nearly
-exponential, so a small part costs a level little of its power. A sixth is kept back: limits are
-estimates, declared rules alarm too, and what waits in strict quarantine alarms again."""
+exponential, so a small part costs a level little of its power. The rest is kept back: limits are
+estimates, and declared rules alarm, too."""
 
 _MAX_ALPHA: Final = 0.05
 

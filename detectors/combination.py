@@ -47,10 +47,8 @@ class Combination:
         severity = Severity.HIGH
         if refused:
             severity = Severity.MEDIUM
-        elif event.data_class == "restricted" or event.target_origin == "tool":
-            severity = (
-                Severity.CRITICAL
-            )  # what must never leave, or goes where a stranger's text says
+        elif event.data_class == "restricted" or _strangers_choice(seen):
+            severity = Severity.CRITICAL
         origin = (
             (f"where it went came from a result of {name(event.target_source)}, not from its user",)
             if event.target_origin == "tool"
@@ -72,9 +70,15 @@ class Combination:
                 f"{name(seen.tool)}{where}, after the same run had read what strangers may have "
                 "written and confidential data"
             ),
+            repeat=runs > 0 and severity is not Severity.CRITICAL,
             evidence=(
                 f"untrusted: {name(contact.untrusted)}",
                 f"confidential: {name(confidential)}",
                 *origin,
             ),
         )
+
+
+def _strangers_choice(seen: Observation) -> bool:
+    """Whether it goes where a stranger's text may have said, and the agent never went before."""
+    return seen.event.target_origin == "tool" and not seen.profile.work.habits.knows(seen.step)

@@ -90,6 +90,8 @@ class Finding:
         What `observed` was before, oldest first, itself last; for a small plot. May be empty.
     shadow
         It would have alarmed if its rule were armed: shown, never sent, never a reason to trip.
+    repeat
+        It tells again what was told and has not become known since: the same story goes on.
     """
 
     detector: str
@@ -107,6 +109,7 @@ class Finding:
     evidence: tuple[str, ...] = ()
     history: tuple[float, ...] = ()
     shadow: bool = False
+    repeat: bool = False
 
 
 class Anomaly(BaseModel):
@@ -133,6 +136,8 @@ class Anomaly(BaseModel):
     evidence: tuple[str, ...] = ()
     history: tuple[FiniteField, ...] = ()
     shadow: bool = False
+    repeat: bool = False
+    """The same was told before and has not become known since."""
     held: str | None = None
     """What is not learned from the event because of this, as `Hold.what` names it."""
     action: str
@@ -182,6 +187,7 @@ class Anomaly(BaseModel):
             evidence=finding.evidence,
             history=finding.history,
             shadow=finding.shadow,
+            repeat=finding.repeat,
             held=finding.hold.what if finding.hold else None,
             action=event.action,
             tool=event.tool,

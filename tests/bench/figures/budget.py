@@ -31,7 +31,10 @@ def jobs(quick: bool) -> list[Job]:
 
 
 def figures(results: list[dict[str, Any]]) -> dict[str, Any]:
-    """For each kind and budget: mean and worst agent from week 2 on, and the first week."""
+    """For each kind and budget: mean and worst agent from week 2 on, and the first week.
+
+    What repeats an alarm about the same, until that is known, joins its alert; it is counted apart.
+    """
     rows = []
     for kind in KINDS:
         halves = [result for result in results if result["kind"] == kind]
@@ -45,6 +48,9 @@ def figures(results: list[dict[str, Any]]) -> dict[str, Any]:
                     "budget": budget,
                     "mean": round(sum(later) / len(later), 3),
                     "worst_agent": round(max(later), 3),
+                    "repeats": round(
+                        sum(part["repeated"] for part in parts) / len(weekly) / (WEEKS - 1), 3
+                    ),
                     "first_week": round(sum(weeks[0] for weeks in weekly) / len(weekly), 3),
                     "by_week": [
                         round(sum(weeks[n] for weeks in weekly) / len(weekly), 2)
@@ -82,19 +88,26 @@ def measure(kind: str, first: int, number: int, weeks: int = WEEKS) -> dict[str,
     seen: set[tuple[int, str, str]] = set()
     weekly = [defaultdict[str, Counter[int]](Counter) for _ in BUDGETS]
     by_detector: list[Counter[str]] = [Counter() for _ in BUDGETS]
+    repeated: list[Counter[str]] = [Counter() for _ in BUDGETS]
     for judged, anomaly in feed(shards, in_order(agents, START_S + weeks * WEEK_S)):
+        week = min(weeks - 1, int((anomaly.time.timestamp() - START_S) // WEEK_S))
+        if anomaly.repeat:  # joins the alert that told it first
+            repeated[judged][anomaly.agent_id] += week > 0
+            continue
         by_detector[judged][anomaly.detector] += 1
         key = (judged, anomaly.agent_id, episode(anomaly))
         if key not in seen:
             seen.add(key)
-            week = min(weeks - 1, int((anomaly.time.timestamp() - START_S) // WEEK_S))
             weekly[judged][anomaly.agent_id][week] += 1
     budgets = {
         budget: {
             "weekly": [[counts[agent.agent_id][n] for n in range(weeks)] for agent in agents],
+            "repeated": again.total(),
             "by_detector": detectors,
         }
-        for budget, counts, detectors in zip(BUDGETS, weekly, by_detector, strict=True)
+        for budget, counts, again, detectors in zip(
+            BUDGETS, weekly, repeated, by_detector, strict=True
+        )
     }
     events = sum(profile.events for profile in shards[0].profiles.values())
     return {"kind": kind, "budgets": budgets, "events": events}

@@ -112,7 +112,7 @@ def _budget(found: Mapping[str, Any]) -> str:
     head = tuple(
         f"{what} at {budget:g}"
         for budget in budgets
-        for what in ("mean", "worst agent", "first week")
+        for what in ("mean", "worst agent", "repeats", "first week")
     )
     rows = []
     for kind, of_kind in by_kind.items():
@@ -120,12 +120,14 @@ def _budget(found: Mapping[str, Any]) -> str:
         for row in of_kind:
             kept = row["mean"] <= found["allowed"] * row["budget"]
             mean = f"{row['mean']:.2g}" if kept else f"**{row['mean']:.3g}**"
-            cells += [mean, f"{row['worst_agent']:.2g}", f"{row['first_week']:.2g}"]
+            more = ("worst_agent", "repeats", "first_week")
+            cells += [mean, *(f"{row[name]:.2g}" for name in more)]
         rows.append((kind, *cells))
     weeks = min(row["agent_weeks"] for row in found["kinds"])
     intro = (
         f"False alarms per agent and week, from week 2 on, over {weeks} agent-weeks a kind or "
-        f"more; bold where the mean is more than {found['allowed']:g} times the budget."
+        f"more; bold where the mean is more than {found['allowed']:g} times the budget. Repeats "
+        "tell again, before it is known, what was told; they join its alert and are counted apart."
     )
     return f"{fill(intro, _WIDTH)}\n\n{_table(('kind', *head), rows)}"
 
