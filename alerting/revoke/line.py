@@ -7,6 +7,7 @@ An answer's body is read, up to a limit, only where its status does not say enou
 """
 
 import asyncio
+import os
 import socket
 import ssl
 import struct
@@ -112,8 +113,10 @@ def _why(error: BaseException) -> str:
             return f"its certificate is not trusted: {chain.verify_message}"
         if isinstance(chain, ssl.SSLError):
             return f"TLS: {chain.reason}"
-        if isinstance(chain, OSError) and chain.strerror:
-            return chain.strerror
+        if isinstance(chain, socket.gaierror):
+            return f"its name is not found: {chain.strerror}"
+        if isinstance(chain, OSError) and chain.errno:
+            return os.strerror(chain.errno)
         inner = chain.exceptions[0] if isinstance(chain, BaseExceptionGroup) else None
         chain = inner or chain.__cause__ or chain.__context__
     return type(error).__name__

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import ssl
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -61,7 +62,14 @@ class GatewayServer:
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
 
+    def use_tls(self, context: ssl.SSLContext) -> None:
+        """From the next connection on; handshakes may fail without a word."""
+        self._http.socket = context.wrap_socket(self._http.socket, server_side=True)
+        self.url = self.url.replace("http:", "https:")
+
     def close(self) -> None:
+        if self.closing.is_set():
+            return
         self.closing.set()
         self._http.shutdown()
         self._http.server_close()
@@ -106,19 +114,19 @@ class _Handler(BaseHTTPRequestHandler):
         if answer.hang or answer.drop:
             return
         status, said = answer.status, answer.body
-        if status is None:
+        if status is None and answer.raw is None:
             status, said = gateway.obey(asked)
         with contextlib.suppress(ConnectionError):
             self._write(answer, status, said)
 
     do_GET = do_HEAD = do_PUT = do_DELETE = do_POST  # noqa: N815 # as http.server calls them
 
-    def _write(self, answer: Answer, status: int, body: bytes) -> None:
+    def _write(self, answer: Answer, status: int | None, body: bytes) -> None:
         if answer.raw is not None:
             self.wfile.write(answer.raw)
             return
         if answer.endless:
-            self.send_response(status)
+            self.send_response(status or 200)
             self.end_headers()
             while not self.gateway.closing.is_set():
                 self.wfile.write(b"x" * 65536)
