@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, and_, or_, select, update
 
 from alerting.killswitch import (
     BLOCKED,
@@ -31,6 +31,7 @@ from monitor.ledger.points import (
     settle_point,
 )
 from monitor.ledger.probation import end_probation, probation_over
+from monitor.ledger.takeover import take_over
 from monitor.ledger.trip import Point, Trip, automatic_since, get, list_trips
 from monitor.ledger.watching import Watched, mark_silent, record_watch, watched
 from monitor.store.schema import points as points_table
@@ -108,8 +109,9 @@ def order_kill(
         With `is_new` false if no new trip was ordered.
     """
     reason = storable(reason)
-    agent = number_above(connection, agent_id, after_seq, now_s)
+    agent = agents.lock(connection, agent_id, now_s)
     if agent.trip_id is not None and agent.state in BLOCKED:
+        number_above(connection, agent_id, after_seq, now_s)
         _try_now(connection, agent.trip_id, now_s)
         return get(connection, agent.trip_id)
     if automatic and anomaly_id is not None:
@@ -118,7 +120,7 @@ def order_kill(
         )
         if trip_id := connection.execute(known).scalars().first():
             return get(connection, trip_id)
-    trip_id, order_seq = uuid.uuid4().hex[:12], agent.order_seq + 1
+    trip_id, order_seq = uuid.uuid4().hex[:12], max(agent.order_seq, after_seq) + 1
     state = step(agent.state, Cause.KILL_ORDERED)
     connection.execute(
         trips.insert().values(
@@ -135,8 +137,8 @@ def order_kill(
             ordered_at=now_s,
         )
     )
-    leases = _take_over(connection, agent)
-    for name in sorted({REGISTRY, *points}):
+    unfinished, leases = take_over(connection, agent, now_s)
+    for name in sorted({REGISTRY, *points, *unfinished}):
         state_of_point = PointState.CONFIRMED if name == REGISTRY else PointState.PENDING
         values = _fresh("revoke", order_seq, state_of_point, now_s) | leases.get(name, {})
         connection.execute(points_table.insert().values(trip_id=trip_id, point=name, **values))
@@ -238,24 +240,27 @@ def order_restore(
     return get(connection, trip_id, is_new=True)
 
 
-def number_above(
-    connection: Connection, agent_id: str, order_seq: int, now_s: float
-) -> agents.Standing:
-    """Number an agent's orders above one that points were given without this store.
+def number_above(connection: Connection, agent_id: str, order_seq: int, now_s: float) -> None:
+    """Number an agent's orders above a kill that points were told of without this store.
 
-    What its present trip still has to do is sent again under the new number: the points would
-    refuse it as outdated.
+    What its present trip still has to do, and a restore in any case, is sent again under the new
+    number: the points take all below for outdated.
     """
     agent = agents.lock(connection, agent_id, now_s)
     if order_seq <= agent.order_seq:
-        return agent
+        return
     agents.enter(connection, agent_id, agent.state, agent.since_s, order_seq=order_seq + 1)
+    point = points_table.c
+    restored = and_(point.direction == "restore", point.state == PointState.CONFIRMED)
     connection.execute(
         update(points_table)
-        .where(points_table.c.trip_id == agent.trip_id, points_table.c.state.in_(sorted(OPEN)))
-        .values(order_seq=order_seq + 1, due_at=now_s)
+        .where(
+            point.trip_id == agent.trip_id,
+            point.point != REGISTRY,
+            or_(point.state.in_(sorted(OPEN)), restored),
+        )
+        .values(order_seq=order_seq + 1, state=PointState.PENDING, due_at=now_s, settled_at=None)
     )
-    return agents.lock(connection, agent_id, now_s)
 
 
 def _try_now(connection: Connection, trip_id: str, now_s: float) -> None:
@@ -265,18 +270,6 @@ def _try_now(connection: Connection, trip_id: str, now_s: float) -> None:
         .where(points_table.c.trip_id == trip_id, points_table.c.state.in_(sorted(OPEN)))
         .values(due_at=now_s)
     )
-
-
-def _take_over(connection: Connection, agent: agents.Standing) -> dict[str, dict[str, Any]]:
-    """End what the last trip still has open; the leases that the new orders must wait for."""
-    its = points_table.c.trip_id == agent.trip_id
-    rows = connection.execute(select(points_table).where(its)).all()
-    connection.execute(
-        update(points_table)
-        .where(its, points_table.c.state.in_(sorted(OPEN)))
-        .values(state=PointState.SUPERSEDED)
-    )
-    return {r.point: {"lease_owner": r.lease_owner, "lease_until": r.lease_until} for r in rows}
 
 
 def _fresh(direction: Direction, order_seq: int, state: PointState, now_s: float) -> dict[str, Any]:

@@ -186,6 +186,38 @@ def test_a_kill_supersedes_a_restore_and_waits_for_it(store: Store) -> None:
     assert (revocation.order.trip_id, revocation.order.order_seq) == (second.trip_id, 3)
 
 
+def test_a_kill_takes_over_points_that_it_does_not_know(store: Store) -> None:
+    kill(store)
+    settle(store, lease(store, NOW)[0], NOW)
+    restore(store, NOW + 1)
+    second = kill(store, NOW + 2, points=())  # as by a command with other settings
+    assert [p.point for p in second.points] == ["kafka", "registry"]
+    settle(store, lease(store, NOW + 2)[0], NOW + 2)
+    restore(store, NOW + 3)
+    (turned,) = lease(store, NOW + 3)
+    assert turned.order.direction == "restore", "what the first trip revoked is given back"
+
+
+def test_a_kill_waits_for_an_order_under_way_of_any_earlier_trip(store: Store) -> None:
+    first = kill(store)
+    (under_way,) = lease(store, NOW)
+    with store.ledger() as ledger:
+        trips.give_up(
+            ledger, first.trip_id, "kafka", reason="gone", by="os:a", receivers=RECEIVERS, now_s=NOW
+        )
+    restore(store, NOW + 1)
+    with store.ledger() as ledger:
+        trips.give_up(
+            ledger, first.trip_id, "kafka", reason="gone", by="os:a", receivers=RECEIVERS, now_s=NOW
+        )
+    kill(store, NOW + 2, points=())
+    restore(store, NOW + 3)
+    kill(store, NOW + 4)
+    assert lease(store, NOW + 4) == []
+    settle(store, under_way, NOW + 5)
+    assert len(lease(store, NOW + 5)) == 1
+
+
 def test_a_late_answer_makes_the_present_order_go_out_again(store: Store) -> None:
     trip = kill(store)
     (overslept,) = lease(store, NOW)
