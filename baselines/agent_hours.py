@@ -52,6 +52,7 @@ class AgentHours:
     __slots__ = (
         "_active",
         "_allowed",
+        "_eased_nats",
         "_first_nats",
         "_first_s",
         "_hours",
@@ -80,6 +81,7 @@ class AgentHours:
         self._active = 0.0
         self._hours = 0
         self._limit = inf
+        self._eased_nats = 0.0
         zeros = bytes(8 * 2 * len(first_nats))
         self._largest, self._mean, self._variance = (array("d", zeros) for _ in range(3))
         self._allowed = self._allowances()
@@ -131,9 +133,13 @@ class AgentHours:
         watched_s = max(_DAY_S, end_s - self._first_s)
         self.per_week = self._active * _WEEK_S / (_PACE_S * (1 - exp(-watched_s / _PACE_S)))
 
-    def allow(self, limit: float) -> None:
-        """Say which score keeps the budget in the open hour; infinite until there is one."""
+    def allow(self, limit: float, eased_nats: float = 0.0) -> None:
+        """Say which score keeps the budget in the open hour; infinite until there is one.
+
+        Until then the surprise that is allowed is less by `eased_nats`.
+        """
         self._limit = limit
+        self._eased_nats = eased_nats
         self._allowed = self._allowances()
 
     def dump(self) -> list[Any]:
@@ -182,7 +188,8 @@ class AgentHours:
     def _allowances(self) -> "array[float]":
         """By series the surprise that reaches the limit: the inverse of `_standard`."""
         if not self.calibrated:
-            return array("d", [one for nats in self._first_nats for one in (nats, inf)])
+            first = (max(LEAST_NATS, nats - self._eased_nats) for nats in self._first_nats)
+            return array("d", [one for nats in first for one in (nats, inf)])
         beyond = (self._limit - _GUMBEL_MEAN) / _GUMBEL_SPREAD
         most = (max(0.0, m + beyond * self._spread(place)) for place, m in enumerate(self._mean))
         return array(

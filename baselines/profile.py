@@ -1,6 +1,7 @@
 """A profile: all that is known of one agent. Small, and bounded whatever the agent does."""
 
 from collections.abc import Collection
+from math import log
 from typing import Any, Final, Literal
 from zlib import crc32
 
@@ -50,6 +51,8 @@ class Profile:
         waited for.
     lag_s
         How far its events are behind those of other agents of the shard.
+    probation_until_s
+        Below this event time more of what it does may alarm; 0: it is not on probation.
     """
 
     __slots__ = (
@@ -63,6 +66,7 @@ class Profile:
         "lag_s",
         "last_act",
         "last_seen_s",
+        "probation_until_s",
         "recent",
         "rhythm",
         "role",
@@ -86,6 +90,7 @@ class Profile:
         self.last_act: LastAct | None = None
         self.due_s: float | None = None
         self.lag_s = 0.0
+        self.probation_until_s = 0.0
         self.recent: dict[int, int] = {}
         self.conduct = Conduct()
         self.tails = {family: Tail() for family in FAMILIES}
@@ -117,6 +122,15 @@ class Profile:
         """By tool: the targets that the agent uses it on."""
         return {tool: places.texts for tool, places in self.work.habits.targets.items()}
 
+    def put_on_probation(self, until_s: float) -> None:
+        """Let more of what it does alarm until then; what is learned, and how, stays the same."""
+        self.probation_until_s = until_s
+        self._allow(strict=True)
+
+    def alarming(self, alpha: float, time_s: float) -> float:
+        """The share of episodes that may alarm at a time, of the share that may usually."""
+        return self.rules.strict(alpha) if time_s < self.probation_until_s else alpha
+
     def observe(
         self, event: ActionEvent, effects: EffectMap, cohort: Cohort | None = None
     ) -> Observation:
@@ -133,6 +147,9 @@ class Profile:
         """Close the windows, and the agent-hour of their levels, that the time lies behind."""
         rules, hours = self.rules, self.hours
         ended = [window for window in self.windows if time_s >= window.end_s]
+        over = 0.0 < self.probation_until_s <= time_s
+        if over:
+            self.probation_until_s = 0.0
         for window in ended:
             if window.end_s:
                 window.close(rules.promote_after_s)
@@ -141,9 +158,20 @@ class Profile:
             if hours.end_s:
                 tail.take(hours.close(), rules.alpha("level", hours.per_week), time_s)
             hours.enter(time_s)
-            hours.allow(tail.limit(rules.alpha("level", hours.per_week)))
+            self._allow(strict=self.probation_until_s > 0.0)
+        elif over:
+            self._allow(strict=False)
         for window in ended:
             window.open(time_s)
+
+    def _allow(self, *, strict: bool) -> None:
+        """Set what the levels allow in the open hour."""
+        rules = self.rules
+        alpha = rules.alpha("level", self.hours.per_week)
+        limit = self.tails["level"].limit(rules.strict(alpha) if strict else alpha)
+        self.hours.allow(limit, log(rules.probation_factor) if strict else 0.0)
+        for window in self.windows:
+            window.forget_limits()
 
     def learn(self, seen: Observation, holds: Collection[Hold] = ()) -> None:
         """Learn the observed event, apart from what was alarmed on: that waits in quarantine."""
@@ -228,6 +256,7 @@ class Profile:
             "recent": list(self.recent.items()),
             "conduct": self.conduct.dump(),
             "tails": {family: tail.dump() for family, tail in self.tails.items()},
+            "probation_until_s": self.probation_until_s,
         }
         return [FORMAT_VERSION, parts]
 
@@ -260,9 +289,12 @@ class Profile:
             profile.due_s, profile.lag_s, act = parts["waited_for"]
             profile.last_act = load_act(act)
             profile.recent = dict(parts["recent"])
+            profile.probation_until_s = parts.get("probation_until_s", 0.0)
             profile.conduct = Conduct.load(parts["conduct"])
             profile.tails = {family: Tail.load(parts["tails"][family]) for family in FAMILIES}
             profile.work = Work.load(parts["work"], rules, profile.tails["run"])
+            if profile.probation_until_s:
+                profile._allow(strict=True)
         except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
             raise ProfileError(f"no profile: {error}") from None
         return profile

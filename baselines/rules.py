@@ -56,15 +56,22 @@ class Rules(Learning):
         By window length in seconds: the share of ordinary windows that may pass their limit.
     exposure
         Which reads bring untrusted content or confidential data into a run.
+    probation_factor
+        So many times more of what an agent on probation does may alarm.
     """
 
     weekly: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(FAMILIES, 0.25))
     window_alpha: dict[int, float] = field(default_factory=lambda: dict.fromkeys(WINDOWS_S, 1e-5))
     exposure: Exposure = field(default_factory=Exposure)
+    probation_factor: float = 10.0
 
     def alpha(self, family: str, episodes_per_week: float) -> float:
         """Share of a family's episodes that may alarm."""
         return min(MAX_ALPHA, self.weekly[family] / episodes_per_week)
+
+    def strict(self, alpha: float) -> float:
+        """The share that may alarm while the agent is on probation."""
+        return min(MAX_ALPHA, alpha * self.probation_factor)
 
 
 def is_strict(step: Step) -> bool:

@@ -179,13 +179,17 @@ class Window:
         """Open the window that `time_s` lies in."""
         self.start_s = time_s // self.length_s * self.length_s
         self.end_s = self.start_s + self.length_s
-        self.cell = cell = hour_cell(self.start_s)
+        self.cell = hour_cell(self.start_s)
         self.totals = [0.0] * len(METRICS)
+        self.forget_limits()
+        self.alarmed.clear()
+
+    def forget_limits(self) -> None:
+        """Go back to what is surely ordinary: what is allowed has changed."""
         if self.length_s == _SEASONAL_S:
-            self.limits = [level.least_limit(cell) for level in self.levels]
+            self.limits = [level.least_limit(self.cell) for level in self.levels]
         else:
             self.limits = [level.usual for level in self.levels]
-        self.alarmed.clear()
 
     def dump(self) -> list[Any]:
         """Plain data; `load` makes the same window of it."""

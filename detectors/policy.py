@@ -59,6 +59,7 @@ class Policy:
         declared: Patterns = (),
         effects: EffectMap | None = None,
         exposure: Exposure | None = None,
+        probation_factor: float = 10.0,
         across: Sequence[Detector] = (Drift(), Privilege(), Combination()),
     ) -> "Policy":
         """The policy that follows from a budget and from what people declared.
@@ -73,6 +74,8 @@ class Policy:
             Boundaries; patterns of the agents that somebody declared, none: any.
         effects, exposure
             What tools do to the world, and what they bring into a run.
+        probation_factor
+            So many times more of what an agent on probation does may alarm.
         across
             Detectors that look across an agent's events, with limits of their own.
         """
@@ -82,5 +85,5 @@ class Policy:
         if declared:
             detectors.append(NewAgent(declared))
         rules = budget.rules(learning or Learning())
-        rules = replace(rules, exposure=exposure or Exposure())
+        rules = replace(rules, exposure=exposure or Exposure(), probation_factor=probation_factor)
         return cls(rules, effects or EffectMap(), tuple(detectors))

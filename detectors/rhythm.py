@@ -33,7 +33,7 @@ class OffHours:
         if score < MIN_NATS or not tail.calibrated:
             return ()
         alpha = profile.rules.alpha("rhythm", rhythm.hours_per_week)
-        limit = max(MIN_NATS, tail.limit(alpha))
+        limit = max(MIN_NATS, tail.limit(profile.alarming(alpha, time_s)))
         if score < limit:
             return ()
         start_s = time_s // HOUR_S * HOUR_S

@@ -86,7 +86,7 @@ class Surprise:
             if seen.cohort is None:
                 return ()
             tail, calibration = seen.cohort.young, "uncalibrated"
-        limit = max(LEAST, tail.limit(work.alpha))
+        limit = max(LEAST, tail.limit(seen.profile.alarming(work.alpha, seen.time_s)))
         if score < limit:
             return ()
         name = max(found, key=found.__getitem__)
@@ -108,6 +108,7 @@ class Surprise:
                 evidence=evidence(seen, rarity, found),
                 history=(*work.recent_scores, score),
                 hold=Hold("run"),
+                repeat=work.tells_again(step),
             ),
         )
 

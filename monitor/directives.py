@@ -35,7 +35,14 @@ def _approve(profile: Profile, directive: Directive) -> None:
     profile.conduct.approve(directive.by, directive.created_at)
 
 
-KINDS: Final[Mapping[str, Callable[[Profile, Directive], None]]] = {"approve": _approve}
+def _probation(profile: Profile, directive: Directive) -> None:
+    profile.put_on_probation(directive.until or 0.0)
+
+
+KINDS: Final[Mapping[str, Callable[[Profile, Directive], None]]] = {
+    "approve": _approve,
+    "probation": _probation,
+}
 """What each kind of directive does to a profile."""
 
 

@@ -21,11 +21,12 @@ from monitor.ledger import (
     meter,
     outbox,
     pauses,
+    probation,
 )
 from monitor.ledger.response import Response
 from monitor.metrics import Metrics
 from monitor.roundup import Roundup
-from monitor.store import Store
+from monitor.store import Store, inventory
 from monitor.store.engine import reason
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 END_EVERY_S: Final = 2
 """How late a question or a pause may end."""
 METER_EVERY_S: Final = 5
+TEACH_EVERY_S: Final = 2
 ROUND_UP_EVERY_S: Final = 1
 _ROUND_UP_S: Final = 0.5
 """So much of each second goes into an order about many agents; the store has other work, too."""
@@ -79,6 +81,16 @@ def schedule(
         if roundup.look(_ROUND_UP_S):
             wake()
 
+    def teach_probation() -> None:
+        with store.read() as ledger:
+            restored = probation.untaught(ledger, time.time())
+        if restored:
+            with store.read_state() as state:
+                seen = inventory.sightings(state, [one.agent_id for one in restored])
+            places = {agent: [(s.source, s.partition) for s in of] for agent, of in seen.items()}
+            with store.ledger() as ledger:
+                probation.teach(ledger, places, time.time())
+
     def measure() -> None:
         with store.read() as ledger:
             new = meter.any_new(ledger, started_s)
@@ -105,6 +117,7 @@ def schedule(
 
     jobs.add_job(_guarded(resolve_what_is_quiet, store), "interval", seconds=15)
     jobs.add_job(_guarded(end_what_ran_out, store), "interval", seconds=END_EVERY_S)
+    jobs.add_job(_guarded(teach_probation, store), "interval", seconds=TEACH_EVERY_S)
     jobs.add_job(_guarded(round_up, store), "interval", seconds=ROUND_UP_EVERY_S)
     jobs.add_job(_guarded(prune, store), "interval", hours=1, jitter=300)
     jobs.add_job(_guarded(prune_audit_details, store), "interval", hours=1, jitter=300)

@@ -34,6 +34,7 @@ def detection(config: Config) -> Policy:
         exposure=Exposure(
             config.combination.untrusted_tools, config.combination.confidential_targets
         ),
+        probation_factor=config.trip.probation_factor,
     )
 
 

@@ -5,9 +5,11 @@ the work at once; the daemon takes up what a crash left, and what its worker see
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from math import inf
 from typing import Final
 
+from baselines.profile import Profile
 from monitor.ledger import agents, hold, holds
 from monitor.ledger.hold import Hold
 from monitor.store import Store, inventory
@@ -42,14 +44,16 @@ class Roundup:
         self._met: dict[str, dict[str, bool]] = {}
         """By hold and agent that was seen under it: whether it is a member by now."""
 
-    def see(self, agent_id: str, role: str | None) -> None:
-        """Note that an agent acts while holds are on."""
-        for one in self.holds:
-            if one.role is None or one.role == role:
-                self._met.setdefault(one.hold_id, {}).setdefault(agent_id, False)
+    def see(self, profiles: Iterable[Profile]) -> None:
+        """Note who acts while holds are on."""
+        holds_on = self.holds
+        for profile in profiles:
+            for one in holds_on:
+                if one.role is None or one.role == profile.role:
+                    self._met.setdefault(one.hold_id, {}).setdefault(profile.agent_id, False)
 
-    def look(self) -> bool:
-        """Do what holds have left to do; tells whether anything was ordered.
+    def look(self, for_s: float = inf) -> bool:
+        """Do what holds have left to do, for so long; tells whether anything was ordered.
 
         Raises
         ------
@@ -65,14 +69,15 @@ class Roundup:
                 self._enrol_known(one)
         self._met = {one.hold_id: self._met[one.hold_id] for one in now_on}
         self.holds = now_on
-        ordered = [self.carry_out(one) for one in open_holds]
+        deadline_s = time.monotonic() + for_s
+        ordered = [self.carry_out(one, deadline_s) for one in open_holds]
         return any(ordered)
 
-    def carry_out(self, one: Hold) -> int:
+    def carry_out(self, one: Hold, deadline_s: float = inf) -> int:
         """Cut off, or give back, every member that waits for it; returns how many there were."""
         self._enrol_met(one.hold_id)
         done = 0
-        while self._waits(one):
+        while time.monotonic() < deadline_s and self._waits(one):
             done += self._batch(one)
         return done
 

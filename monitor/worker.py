@@ -35,10 +35,12 @@ from monitor.decode import decode
 from monitor.ledger import intake
 from monitor.ledger.response import Response
 from monitor.owned import Owned
+from monitor.roundup import Roundup
 from monitor.sources import Chunk, Record, Source
 from monitor.store import Store, shards
 from monitor.store.engine import reason
 from monitor.store.shards import ShardLostError
+from monitor.timing import Timing
 from monitor.watchtower import Watchtower
 
 log = logging.getLogger(__name__)
@@ -52,15 +54,6 @@ ResultT = TypeVar("ResultT")
 
 class StoppedError(Exception):
     """The worker was asked to stop while the store could not be reached."""
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """How often the worker does what it does not do for each batch, in seconds."""
-
-    poll_s: float = 0.25
-    checkpoint_s: float = 5.0
-    max_resident_agents: int = 100_000
 
 
 @dataclass(slots=True)
@@ -81,6 +74,8 @@ class Worker:
         Names this process in the claims.
     on_ledger
         Called after each ledger transaction that stored something: wakes the lanes.
+    roundup
+        Is shown who acts while an order about many agents is in force.
     timing
         Intervals.
     """
@@ -93,6 +88,7 @@ class Worker:
     watchtower: Watchtower
     owner: str
     on_ledger: Callable[[], None]
+    roundup: Roundup | None = None
     timing: Timing = field(default_factory=Timing)
     counts: Counts = field(default_factory=Counts)
     owned: dict[int, Owned] = field(default_factory=dict)
@@ -207,6 +203,8 @@ class Worker:
                 self.watchtower.see(partition, event, offset, log_s)
         if events:
             owned.watermark_s = max(owned.watermark_s, events[-1][3])
+        if self.roundup is not None and self.roundup.holds:
+            self.roundup.see(owned.shard.profiles[event.agent_id] for event, *_ in events)
         self.counts.events += len(events)
         return found
 

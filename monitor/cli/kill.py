@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from alerting.render import clean
 from monitor import break_glass, orders, orders_many, rehearsal
+from monitor.cli import remote
 from monitor.cli.app import ConfigOption, JsonOption, app, open_store, operator, print_json
 from monitor.cli.order_view import (
     AllOption,
@@ -22,6 +23,7 @@ from monitor.cli.order_view import (
     print_rehearsal,
     report,
 )
+from monitor.cli.remote import ServerOption, TokenFileOption
 from monitor.config import load
 from monitor.documents import approval_document
 from monitor.errors import ExitCode
@@ -39,6 +41,8 @@ def kill(
     role: RoleOption = None,
     everyone: AllOption = False,
     dry_run: DryRunOption = False,
+    server: ServerOption = None,
+    token_file: TokenFileOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> int:
@@ -52,6 +56,8 @@ def kill(
     could be reached.
     """
     exactly_one(agent, role, everyone)
+    if server is not None:
+        return remote.kill(server, token_file, agent, reason, dry_run, as_json)
     if dry_run:
         return _rehearse(agent, role, reason, config, as_json)
     if agent is None:

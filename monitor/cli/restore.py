@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from monitor import orders, orders_many, rehearsal
+from monitor.cli import remote
 from monitor.cli.app import ConfigOption, JsonOption, app, open_store, operator
 from monitor.cli.order_view import (
     AllOption,
@@ -19,6 +20,7 @@ from monitor.cli.order_view import (
     report,
     report_many,
 )
+from monitor.cli.remote import ServerOption, TokenFileOption
 from monitor.duration import parse_duration
 from monitor.errors import ExitCode
 
@@ -40,6 +42,8 @@ def restore(
     everyone: AllOption = False,
     probation: ProbationOption = None,
     dry_run: DryRunOption = False,
+    server: ServerOption = None,
+    token_file: TokenFileOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> int:
@@ -54,6 +58,8 @@ def restore(
     if agent is not None:
         orders.check_order(agent, reason)
     probation_s = None if probation is None else parse_duration(probation)
+    if server is not None:
+        return remote.restore(server, token_file, agent, reason, probation_s, dry_run, as_json)
     chosen, store = open_store(config)
     by, me = operator(), owner()
     with closing(store):

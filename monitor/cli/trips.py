@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from monitor.cli import remote
 from monitor.cli.app import (
     ConfigOption,
     JsonOption,
@@ -15,6 +16,7 @@ from monitor.cli.app import (
     print_json,
     print_json_lines,
 )
+from monitor.cli.remote import ServerOption, TokenFileOption
 from monitor.cli.trip_view import trip_lines
 from monitor.documents import trip_document
 from monitor.errors import ExitCode, UsageError
@@ -32,11 +34,16 @@ def list_(
     context: typer.Context,
     agent: Annotated[str | None, typer.Option(help="Of this agent.", show_default=False)] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest first.")] = 20,
+    server: ServerOption = None,
+    token_file: TokenFileOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List trips with their enforcement points and times, the newest first."""
     if context.invoked_subcommand is not None:
+        return
+    if server is not None:
+        remote.trips(server, token_file, agent, limit, as_json)
         return
     _, store = open_store(config)
     with closing(store), store.read() as ledger:

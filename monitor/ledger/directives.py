@@ -29,6 +29,8 @@ class Directive:
         Where the agent's profile is.
     offset
         It lies between this record and the one before; None until it was applied.
+    until
+        When what holds for a time only is over, in seconds since the epoch.
     """
 
     seq: int
@@ -40,6 +42,7 @@ class Directive:
     source: str
     partition: int
     offset: int | None
+    until: float | None = None
 
 
 _COLUMNS: Final = [column for column in directives.c if column.name != "stamped_at"]
@@ -55,6 +58,7 @@ def order(
     reason: str,
     place: tuple[str, int],
     now_s: float,
+    until: float | None = None,
 ) -> int:
     """Write a directive for the daemon to apply, and the audit of it; returns its number.
 
@@ -62,7 +66,7 @@ def order(
     ----------
     connection
         A ledger transaction.
-    agent_id, kind, by, reason
+    agent_id, kind, by, reason, until
         As in `Directive`.
     actor
         Who is at the keyboard, for the audit.
@@ -78,7 +82,7 @@ def order(
         actor=actor,
         action=f"directive {kind}",
         subject=agent_id,
-        doc={"source": source, "partition": partition},
+        doc={"source": source, "partition": partition, "until": until},
         text={"by": by, "reason": reason},
     )
     values = {
@@ -89,6 +93,7 @@ def order(
         "created_at": now_s,
         "source": source,
         "partition": partition,
+        "until": until,
     }
     statement = insert(directives).values(**values).returning(directives.c.seq)
     return int(connection.execute(statement).scalar_one())

@@ -240,7 +240,9 @@ def order_restore(
     return get(connection, trip_id, is_new=True)
 
 
-def number_above(connection: Connection, agent_id: str, order_seq: int, now_s: float) -> None:
+def number_above(
+    connection: Connection, agent_id: str, order_seq: int, now_s: float
+) -> agents.Standing:
     """Number an agent's orders above a kill that points were told of without this store.
 
     What its present trip still has to do, and a restore in any case, is sent again under the new
@@ -248,7 +250,7 @@ def number_above(connection: Connection, agent_id: str, order_seq: int, now_s: f
     """
     agent = agents.lock(connection, agent_id, now_s)
     if order_seq <= agent.order_seq:
-        return
+        return agent
     agents.enter(connection, agent_id, agent.state, agent.since_s, order_seq=order_seq + 1)
     point = points_table.c
     restored = and_(point.direction == "restore", point.state == PointState.CONFIRMED)
@@ -261,6 +263,7 @@ def number_above(connection: Connection, agent_id: str, order_seq: int, now_s: f
         )
         .values(order_seq=order_seq + 1, state=PointState.PENDING, due_at=now_s, settled_at=None)
     )
+    return agents.lock(connection, agent_id, now_s)
 
 
 def _try_now(connection: Connection, trip_id: str, now_s: float) -> None:

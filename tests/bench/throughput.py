@@ -27,8 +27,9 @@ from monitor.dead_letter import open_dead_letters
 from monitor.service import collect_rarely
 from monitor.sources.kafka import FETCH_MAX_WAIT_MS, MAX_POLL_RECORDS, KafkaSource
 from monitor.store import Store
+from monitor.timing import Timing
 from monitor.watchtower import Watchtower
-from monitor.worker import Timing, Worker
+from monitor.worker import Worker
 from tests.kit.broker import create_topic, open_broker
 from tests.kit.recorded import recorded
 

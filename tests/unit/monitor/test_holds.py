@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from sqlalchemy import insert, select
 
 from alerting.killswitch import BLOCKED, AgentState
+from baselines.profile import Profile, Rules
 from monitor.config import StoreConfig
 from monitor.errors import NotFoundError, UsageError
 from monitor.ledger import agents, approvals, audit, grants, hold, holds, trips
@@ -45,6 +46,12 @@ def grant(store: Store, agent_id: str) -> None:
 def allows(store: Store, agent_id: str) -> bool:
     with store.read() as ledger:
         return grants.allows(ledger, agent_id, "s", NOW + 50)
+
+
+def acting(agent_id: str, role: str | None) -> Profile:
+    profile = Profile(agent_id, Rules())
+    profile.role = role
+    return profile
 
 
 def put_on(store: Store, role: str | None, now_s: float = NOW) -> Hold:
@@ -164,10 +171,10 @@ def test_an_agent_that_turns_up_later_is_cut_off_too(store: Store) -> None:
     put_on(store, "payroll")
     assert daemon.look()
     assert not daemon.look()
-    daemon.see("p-1", "payroll")
-    daemon.see("p-9", "payroll")
-    daemon.see("c-9", "crawler")
-    daemon.see("x-9", None)
+    daemon.see(
+        [acting("p-1", "payroll"), acting("p-9", "payroll"), acting("c-9", "crawler"),
+         acting("x-9", None)]
+    )  # fmt: skip
     assert daemon.look()
     assert state_of(store, "p-9") is AgentState.CONTAINED
     assert {state_of(store, a) for a in ("c-9", "x-9")} == {AgentState.ACTIVE}
@@ -219,7 +226,7 @@ def test_a_person_may_take_one_agent_out_of_a_hold(store: Store) -> None:
     daemon = roundup(store)
     daemon.look()
     restore(store, "a")
-    daemon.see("a", None)
+    daemon.see([acting("a", None)])
     daemon.look()
     assert state_of(store, "a") is AgentState.PROBATION
     assert allows(store, "a")

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from monitor.store import Store
 from monitor.store.schema import anomalies, profiles
-from monitor.worker import Timing
+from monitor.timing import Timing
 from tests.kit.events import START_S, raw_event
 from tests.unit.monitor.test_worker import drain, make, replayed, stored
 

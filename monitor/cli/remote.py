@@ -1,0 +1,102 @@
+"""`--server`: the same orders through a `tripswitch serve`, for those without the store."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from alerting.render import clean
+from monitor.cli.app import print_json, print_json_lines
+from monitor.cli.order_view import print_rehearsal
+from monitor.cli.trip_view import MAX_AGENT_CHARS, MAX_TEXT_CHARS
+from monitor.client import ServerClient, find_token
+from monitor.errors import UsageError
+
+ServerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--server",
+        help="URL of a `tripswitch serve` that carries it out; needs a token.",
+        envvar="TRIPSWITCH_SERVER",
+        show_default=False,
+    ),
+]
+TokenFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--token-file",
+        help="File with the token for --server; else TRIPSWITCH_TOKEN.",
+        show_default=False,
+    ),
+]
+
+
+def kill(
+    url: str, token_file: Path | None, agent: str | None, reason: str, dry_run: bool, as_json: bool
+) -> int:
+    """Cut an agent off through the server; returns the exit code that it tells."""
+    named = _one(agent)
+    with ServerClient(url, find_token(token_file)) as server:
+        return _report(server.kill(named, reason, dry_run=dry_run), url, as_json)
+
+
+def restore(
+    url: str,
+    token_file: Path | None,
+    agent: str | None,
+    reason: str,
+    probation_s: float | None,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    """Give an agent back through the server, likewise."""
+    named = _one(agent)
+    with ServerClient(url, find_token(token_file)) as server:
+        told = server.restore(named, reason, probation_s=probation_s, dry_run=dry_run)
+        return _report(told, url, as_json)
+
+
+def trips(url: str, token_file: Path | None, agent: str | None, limit: int, as_json: bool) -> None:
+    """List trips as the server tells them."""
+    with ServerClient(url, find_token(token_file)) as server:
+        found = server.trips(agent, limit)
+    if as_json:
+        print_json_lines(found)
+        return
+    for trip in found:
+        typer.echo("\n".join(_lines(trip)))
+    if not found:
+        typer.echo("no trips")
+
+
+def _one(agent: str | None) -> str:
+    if agent is None:
+        raise UsageError("--server takes orders about one agent; --role and --all need the store")
+    return agent
+
+
+def _report(document: Mapping[str, Any], url: str, as_json: bool) -> int:
+    exit_code = document.get("exit_code", 0)
+    if as_json:
+        print_json(document)
+    elif document.get("dry_run"):
+        print_rehearsal(dict(document), as_json=False)
+    else:
+        typer.echo("\n".join(_lines(document)))
+        for note in document.get("notes", ()):
+            typer.echo(f"  note: {clean(str(note), 500)}")
+        typer.echo(f"  server: {clean(url, 500)}")
+    return exit_code if isinstance(exit_code, int) else 0
+
+
+def _lines(trip: Mapping[str, Any]) -> list[str]:
+    """A trip in lines for a terminal; what a server tells is not trusted either."""
+    agent, state = clean(str(trip.get("agent_id")), MAX_AGENT_CHARS), trip.get("state")
+    lines = [f"{agent}: {clean(str(state), 40)} (trip {clean(str(trip.get('trip_id')), 40)})"]
+    for point in trip.get("points", ()):
+        name, said = clean(str(point.get("point")), 40), clean(str(point.get("state")), 40)
+        line = f"  {name:<10} {clean(str(point.get('direction')), 20)} {said}"
+        error = point.get("error")
+        lines.append(line + (f": {clean(str(error), MAX_TEXT_CHARS)}" if error else ""))
+    return lines
