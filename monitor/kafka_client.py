@@ -85,6 +85,25 @@ def make_consumer(config: KafkaConfig, **settings: Any) -> Consumer:
     return made
 
 
+def make_reader(config: KafkaConfig) -> Consumer:
+    """A consumer of no group, for who reads a topic as a file: `assign`, `seek`, `poll`.
+
+    Raises
+    ------
+    KafkaClientError
+        If no broker answers within `kafka.request_timeout_s`, or it refuses us.
+    """
+    made: Consumer = _connect(
+        KafkaConsumer,
+        config,
+        group_id=None,
+        enable_auto_commit=False,
+        allow_auto_create_topics=False,
+        metrics_enabled=False,
+    )
+    return made
+
+
 def make_listener(
     on_assigned: Callable[[Iterable[Partition]], None],
     on_lost: Callable[[Iterable[Partition]], None],

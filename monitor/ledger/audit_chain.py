@@ -17,8 +17,10 @@ GENESIS: Final = "0" * 64
 """What the first entry has as the hash of the one before."""
 PARTS: Final = ("actor", "subject", "text")
 """The details of an entry, each with a salted digest in the chain."""
-ERASURE: Final = "details erased"
-"""The action of an entry whose facts name, as `erased`, what was erased: part, then ranges."""
+ERASED_BY_ORDER: Final = "details erased"
+ERASED_BY_AGE: Final = "details outlived their retention"
+ERASURES: Final = (ERASED_BY_ORDER, ERASED_BY_AGE)
+"""Actions of entries whose facts name, as `erased`, what was erased: part, then ranges."""
 COLUMNS: Final = (
     "seq",
     "at",

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection, CursorResult, Select, func, or_, select
 
 from monitor.ledger.audit_chain import (
-    ERASURE,
+    ERASURES,
     GENESIS,
     PARTS,
     Chain,
@@ -46,7 +46,7 @@ def store_id(connection: Connection) -> str | None:
 
 def erasures(connection: Connection) -> Erasures:
     """What the entries of the chain name as erased."""
-    query = select(audit.c.seq, audit.c.facts).where(audit.c.action == ERASURE)
+    query = select(audit.c.seq, audit.c.facts).where(audit.c.action.in_(ERASURES))
     with _few_at_once(connection, query) as rows:
         return Erasures((row.seq, row.facts) for row in rows)
 

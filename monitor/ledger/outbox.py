@@ -81,8 +81,7 @@ def enqueue(
         How many deliveries are new.
     """
     doc = message.model_dump_json()
-    # Hashed, because an id can be longer than what PostgreSQL takes into an index.
-    stream = _digest(message.agent_id)
+    stream = stream_of(message.agent_id)
     return sum(
         insert_if_missing(
             connection,
@@ -179,7 +178,7 @@ def about_agent(connection: Connection, agent_id: str, limit: int = 500) -> Sequ
             outbox.c.settled_at,
             outbox.c.last_error,
         )
-        .where(outbox.c.stream == _digest(agent_id))
+        .where(outbox.c.stream == stream_of(agent_id))
         .order_by(outbox.c.seq.desc())
         .limit(limit)
     )
@@ -216,6 +215,11 @@ def mark_dead(connection: Connection, delivery: Delivery, now_s: float, error: s
 def prune(connection: Connection, before_s: float) -> int:
     """Forget what was settled before `before_s`; returns how many. What is pending stays."""
     return connection.execute(delete(outbox).where(outbox.c.settled_at < before_s)).rowcount
+
+
+def stream_of(agent_id: str) -> str:
+    """The stream of what is told about an agent."""
+    return _digest(agent_id)  # hashed: an id can be longer than what PostgreSQL takes into an index
 
 
 def _held(delivery: Delivery) -> tuple[ColumnElement[bool], ...]:
