@@ -4,6 +4,7 @@ import os
 import ssl
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from alerting.ports import RevokeError
 from alerting.revoke.line import Line
@@ -11,6 +12,8 @@ from alerting.revoke.request import RequestTemplate
 from alerting.revoke.webhook import HeaderNames, StateQuestion, WebhookPoint
 from monitor.config_points import QuestionConfig, RequestConfig, WebhookPointConfig
 from monitor.errors import UsageError
+
+MIN_SECRET_CHARS: Final = 16
 
 
 def open_webhook(settings: WebhookPointConfig) -> WebhookPoint:
@@ -24,9 +27,15 @@ def open_webhook(settings: WebhookPointConfig) -> WebhookPoint:
     secret = partial(_read_secret, settings.secret_file, settings.secret_variable)
     token = partial(_read_secret, settings.token_file, settings.token_variable)
     try:
-        secret(), token()
+        key = secret()
+        token()
     except RevokeError as error:
         raise UsageError(str(error)) from None
+    if key is not None and len(key) < MIN_SECRET_CHARS:
+        raise UsageError(
+            f"the secret that signs has {len(key)} characters; give it {MIN_SECRET_CHARS} or more, "
+            "such as `openssl rand -hex 32` makes"
+        )
     return WebhookPoint(
         settings.name,
         settings.url,

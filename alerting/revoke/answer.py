@@ -17,12 +17,21 @@ _BUSY: Final = frozenset((429, 503))
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer; `body` is what was read of it, and `is_whole` whether that is all."""
+    """One answer.
+
+    Parameters
+    ----------
+    body
+        What was read of it; `is_whole` says whether that is all.
+    secrets
+        What must not be quoted of it, should it have come back.
+    """
 
     status: int
     retry_after: str | None
     body: bytes
     is_whole: bool
+    secrets: tuple[str | None, ...] = ()
 
 
 def hide(text: str, secrets: Iterable[str | None]) -> str:
@@ -36,7 +45,8 @@ def hide(text: str, secrets: Iterable[str | None]) -> str:
 def refused(what: str, answer: Answer) -> RevokeError:
     """The error that says what was answered to `what`."""
     hint = ", a redirect, and those are not followed" if 300 <= answer.status < 400 else ""
-    quoted = clean(" ".join(answer.body.decode("utf-8", "replace").split()), _MAX_QUOTED_CHARS)
+    words = hide(answer.body.decode("utf-8", "replace"), answer.secrets).split()
+    quoted = clean(" ".join(words), _MAX_QUOTED_CHARS)
     said = f": {quoted}" if quoted else ""
     retry_after_s = _seconds(answer.retry_after) if answer.status in _BUSY else None
     return RevokeError(

@@ -13,7 +13,7 @@ import httpx
 
 from alerting.killswitch import Direction, Order
 from alerting.ports import RevokeError
-from alerting.revoke.answer import Answer, hide, refused
+from alerting.revoke.answer import Answer, refused
 from alerting.revoke.line import MAX_ANSWER_BYTES, Line
 from alerting.revoke.orders import LastOrders
 from alerting.revoke.request import Request, RequestTemplate
@@ -200,5 +200,4 @@ class WebhookPoint:
             headers[self._header_names.signature] = sign(secret.encode(), now_s, sent)
         made = httpx.Request(request.method, url, headers=headers, content=request.body)
         answer = self._line.exchange(made, timeout_s, is_enough)
-        said = hide(answer.body.decode("utf-8", "replace"), (secret, self._token()))
-        return replace(answer, body=said.encode())
+        return replace(answer, secrets=(secret, self._token()))

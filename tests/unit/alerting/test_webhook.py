@@ -245,6 +245,14 @@ def test_a_gateway_is_asked_where_the_agent_stands(
     assert open_at(gateway, verify=None).verify(order("revoke", 1, "a"), LIMIT_S) is None
 
 
+def test_an_answer_is_read_as_it_is_even_if_it_holds_a_secret(
+    gateway: GatewayServer, open_at: Open
+) -> None:
+    question = {"path": "/agents/$agent_id", "field": f"{TOKEN}.state", "revoked": [SECRET]}
+    gateway.script.append(Answer(200, json.dumps({TOKEN: {"state": SECRET}}).encode()))
+    assert open_at(gateway, verify=question).verify(order("revoke", 1, "a"), LIMIT_S) is True
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [

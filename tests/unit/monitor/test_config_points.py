@@ -11,6 +11,7 @@ from monitor import config as settings
 from monitor.cli.app import run
 from monitor.enforcement import enforcement_points, longest_attempt_s, point_limits, point_names
 from monitor.errors import UsageError
+from tests.kit.gateway_server import SECRET
 
 WEBHOOK = """
 [[points]]
@@ -47,7 +48,7 @@ def load(tmp_path: Path, text: str) -> settings.Config:
 def test_every_kind_is_opened_under_its_name(
     tmp_path: Path, plugin_package: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("GATEWAY_SECRET", "s")
+    monkeypatch.setenv("GATEWAY_SECRET", SECRET)
     config = load(tmp_path, WEBHOOK + COMMAND + PLUGIN)
     assert list(enforcement_points(config)) == ["gateway", "iam", "vault"]
     assert point_names(config) == ("registry", "gateway", "iam", "vault")
@@ -118,6 +119,15 @@ def test_a_plugin_says_what_is_wrong_with_its_settings(
     config = load(tmp_path, PLUGIN.replace("url =", "uri ="))
     with pytest.raises(UsageError, match="plugin in-memory: its settings: url is missing"):
         enforcement_points(config)
+
+
+def test_a_secret_that_can_be_guessed_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATEWAY_SECRET", "hunter2")
+    with pytest.raises(UsageError, match="gateway: the secret that signs has 7 characters") as told:
+        enforcement_points(load(tmp_path, WEBHOOK))
+    assert "hunter2" not in str(told.value)
 
 
 def test_an_emergency_goes_on_with_the_other_points(tmp_path: Path) -> None:
