@@ -20,6 +20,8 @@ from monitor.ledger.hold import Hold
 from monitor.roundup import Roundup
 from monitor.store import Store
 from monitor.store.schema import outbox, profiles
+from tests.kit.events import raw_event
+from tests.unit.monitor.test_worker import drain, make
 
 NOW = 1_700_000_000.0
 POINTS = ("registry",)
@@ -178,6 +180,24 @@ def test_an_agent_that_turns_up_later_is_cut_off_too(store: Store) -> None:
     assert daemon.look()
     assert state_of(store, "p-9") is AgentState.CONTAINED
     assert {state_of(store, a) for a in ("c-9", "x-9")} == {AgentState.ACTIVE}
+
+
+def test_the_worker_shows_who_acts_under_a_hold(store: Store, tmp_path: Path) -> None:
+    log = tmp_path / "events.jsonl"
+    worker = make(store, log)
+    worker.roundup = roundup(store)
+    log.write_bytes(raw_event(1, agent_id="p-1", role="payroll") + b"\n")
+    drain(worker)
+    assert not worker.roundup.look()
+    put_on(store, "payroll")
+    worker.roundup.look()
+    for number, (agent_id, role) in enumerate([("p-9", "payroll"), ("p-9", None), ("c-1", "c")]):
+        with log.open("ab") as file:
+            file.write(raw_event(10 + number, agent_id=agent_id, role=role) + b"\n")
+    drain(worker)
+    assert worker.roundup.look()
+    with store.read() as ledger:
+        assert {trip.agent_id for trip in trips.list_trips(ledger)} == {"p-1", "p-9"}
 
 
 def test_a_daemon_takes_up_what_a_crash_left(store: Store) -> None:

@@ -1,0 +1,58 @@
+"""`--server`: orders through a `tripswitch serve`, by a person with a token and no store."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import monitor.cli  # noqa: F401 # registers the commands
+from monitor.cli.app import run
+from monitor.errors import ExitCode
+from tests.kit.api import process
+from tests.kit.daemon import tripswitch
+
+
+def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
+    capsys.readouterr()
+    code = run([*arguments, "--json"])
+    (line,) = capsys.readouterr().out.splitlines()
+    return code, json.loads(line)
+
+
+def test_orders_through_a_server(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings = {"TRIPSWITCH_STORE__URL": f"sqlite:///{tmp_path / 'served.db'}"}
+    with process(tmp_path, settings) as url:
+        code, (made,), error = tripswitch(
+            settings, "token", "add", "alice", "--role", "operator", "--json"
+        )
+        assert code == ExitCode.DONE, error
+        (tmp_path / "token").write_text(made["secret"])
+        via = ["--server", url, "--token-file", str(tmp_path / "token")]
+        order = ["a", "--reason", "INC-42", *via]
+
+        assert call(capsys, "kill", *order, "--dry-run")[1]["new"] is True
+        assert run(["trips", *via]) == ExitCode.DONE
+        assert "no trips" in capsys.readouterr().out
+        code, killed = call(capsys, "kill", *order)
+        assert (code, killed["state"], killed["ordered_by"]) == (
+            ExitCode.DONE, "contained", "token:alice",
+        )  # fmt: skip
+        code, listed = call(capsys, "trips", *via)
+        assert (code, listed["trip_id"]) == (ExitCode.DONE, killed["trip_id"])
+        assert run(["restore", *order, "--probation", "2h"]) == ExitCode.DONE
+        said = capsys.readouterr().out
+        assert "a: probation" in said
+        assert url in said
+        assert run(["kill", "--all", "--reason", "r", *via]) == ExitCode.USAGE
+        monkeypatch.setenv("TRIPSWITCH_TOKEN", "wrong")
+        assert run(["kill", "a", "--reason", "r", "--server", url]) == ExitCode.FAILED
+    assert not (tmp_path / "state" / "tripswitch").exists(), "this host has no store"
+
+
+def test_a_server_that_is_not_there_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["kill", "a", "--reason", "r", "--server", "http://127.0.0.1:1"]) != ExitCode.DONE
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n")) == ("", 1)
