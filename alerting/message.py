@@ -6,12 +6,22 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from alerting.alert import Alert
+from alerting.incident import Incident
 from detectors.finding import SeverityField
 
 MessageKind = Literal[
     "opened",  # an alert was opened
     "raised",  # its severity rose
+    "updated",  # nothing that needs telling again: what was told is changed in place
+    "reminder",  # nobody has acknowledged it
+    "acknowledged",
+    "expected",  # a person says that it is as it should be
+    "reopened",
     "resolved",
+    "mute_ended",  # with what it hid
+    "digest",
+    "health",  # something is wrong with the monitor itself
+    "health_over",
     "would_trip",  # a rule in mode observe would have cut the agent off
     "trip_held",  # a guard stopped an automatic trip
     "trip_asked",  # a rule asks a person whether to cut the agent off
@@ -40,4 +50,12 @@ class Message(BaseModel):
     details: tuple[tuple[str, str], ...] = ()
     """Further label and value pairs, plain text."""
     alert: Alert | None = None
+    incident: Incident | None = None
+    """As it stood then; everything about one incident goes into one thread."""
     trip_id: str | None = None
+    approval_id: str | None = None
+
+    @property
+    def thread(self) -> str | None:
+        """What keeps messages together: the incident; None if the message stands alone."""
+        return self.incident.incident_id if self.incident is not None else None

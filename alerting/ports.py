@@ -47,7 +47,7 @@ class Receiver(Protocol):
 
     name: str
 
-    def send(self, message: Message, key: str) -> None:
+    def send(self, message: Message, key: str, thread: str | None = None) -> str | None:
         """Deliver one message.
 
         Parameters
@@ -56,6 +56,14 @@ class Receiver(Protocol):
             What to tell; its texts are hostile until escaped.
         key
             The same for every attempt at the same delivery, so that a repeat can be seen as one.
+        thread
+            What `send` returned for the first message of the same incident; None for the first.
+
+        Returns
+        -------
+        str or None
+            Where what follows on this incident belongs, in the receiver's own terms; kept by the
+            caller. None if the receiver has no threads.
 
         Raises
         ------

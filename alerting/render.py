@@ -36,7 +36,16 @@ _INVISIBLE = re.compile(
 _WORDS: Final[dict[MessageKind, str]] = {
     "opened": "alert opened",
     "raised": "alert raised",
+    "updated": "alert goes on",
+    "reminder": "alert is not acknowledged",
+    "acknowledged": "alert acknowledged",
+    "expected": "alert was expected",
+    "reopened": "alert opened again",
     "resolved": "alert resolved",
+    "mute_ended": "mute is over",
+    "digest": "digest",
+    "health": "Tripswitch itself needs help",
+    "health_over": "Tripswitch itself is well again",
     "would_trip": "would have cut the agent off",
     "trip_held": "automatic trip held back",
     "trip_asked": "a person is to decide",
@@ -49,7 +58,9 @@ _WORDS: Final[dict[MessageKind, str]] = {
     "trip_silent": "agent is silent",
     "restored": "agent restored",
 }
-_KILL_AFTER: Final = frozenset[MessageKind](("opened", "raised", "would_trip", "trip_held"))
+_KILL_AFTER: Final = frozenset[MessageKind](
+    ("opened", "raised", "reminder", "reopened", "would_trip", "trip_held")
+)
 _RESTORE_AFTER: Final = frozenset[MessageKind](
     ("trip_ordered", "trip_contained", "trip_partial", "trip_silent")
 )

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from alerting.ports import DeliveryError, Receiver
 from alerting.render import clean
-from monitor.ledger import outbox
+from monitor.ledger import outbox, threads
 from monitor.ledger.outbox import Delivery
 from monitor.store import Store
 from monitor.store.engine import reason
@@ -171,8 +171,11 @@ class _Lane(threading.Thread):
         except ValidationError:
             self._give_up(delivery, "its message cannot be read; another version wrote it")
             return
+        thread = message.thread
+        with self._store.read() as connection:
+            place = threads.place_of(connection, self.receiver.name, thread) if thread else None
         try:
-            self.receiver.send(message, delivery.delivery_id)
+            told_at = self.receiver.send(message, delivery.delivery_id, place)
         except DeliveryError as error:
             if error.retryable:
                 self._put_off(delivery, error.reason, error.retry_after_s)
@@ -182,7 +185,10 @@ class _Lane(threading.Thread):
             self._put_off(delivery, f"unexpected {type(error).__name__}", None)
         else:
             with self._store.ledger() as connection:
-                outbox.mark_sent(connection, delivery, self._clock())
+                now_s = self._clock()
+                outbox.mark_sent(connection, delivery, now_s)
+                if thread and told_at is not None and place is None:
+                    threads.keep(connection, self.receiver.name, thread, told_at, now_s)
 
     def _put_off(self, delivery: Delivery, why: str, retry_after_s: float | None) -> None:
         now_s = self._clock()

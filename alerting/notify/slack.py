@@ -83,7 +83,7 @@ class SlackReceiver:
             logger=_sdk_log,
         )
 
-    def send(self, message: Message, key: str) -> None:
+    def send(self, message: Message, key: str, thread: str | None = None) -> None:  # noqa: ARG002 - stands alone so far
         """Post one message; its key stands in the message's metadata.
 
         If Slack refuses the form, a brief one is tried at once: better a short alert than none.

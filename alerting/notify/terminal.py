@@ -34,7 +34,7 @@ class TerminalReceiver:
         self._stream = stream
         self._lock = threading.Lock()
 
-    def send(self, message: Message, key: str) -> None:
+    def send(self, message: Message, key: str, thread: str | None = None) -> None:  # noqa: ARG002 - a terminal has no threads
         """Write one message at once, so that lines of two messages never mix.
 
         Raises

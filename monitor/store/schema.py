@@ -62,6 +62,8 @@ alerts = Table(
     Column("severity", Integer, nullable=False),
     Column("opened_at", Float, nullable=False, index=True),
     Column("last_anomaly_at", Float, nullable=False),
+    Column("incident_id", String, nullable=False, index=True, server_default=""),
+    Column("muted_by", String, comment="the mute that keeps it back"),
     Column(
         "charge",
         String,
@@ -79,6 +81,60 @@ Index(
     unique=True,
     sqlite_where=_is_open,
     postgresql_where=_is_open,
+)
+
+incidents = Table(
+    "incidents",
+    ledger,
+    Column("incident_id", String, primary_key=True),
+    Column("state", String, nullable=False),
+    Column("severity", Integer, nullable=False),
+    Column("opened_at", Float, nullable=False, index=True),
+    Column("last_anomaly_at", Float, nullable=False),
+    Column("told_at", Float, comment="when people were last told; reminders count from here"),
+    Column("doc", Text, nullable=False, comment="the Incident as JSON"),
+    comment="alerts that are one story",
+)
+
+alert_changes = Table(
+    "alert_changes",
+    ledger,
+    Column(
+        "seq",
+        BigInteger().with_variant(Integer, "sqlite"),
+        primary_key=True,
+    ),
+    Column("alert_id", String, nullable=False, index=True),
+    Column("incident_id", String, nullable=False, index=True),
+    Column("at", Float, nullable=False),
+    Column("by", String, nullable=False),
+    Column("change", String, nullable=False, comment="opened, raised, acknowledged, …"),
+    Column("reason", Text, nullable=False),
+    comment="who changed what about an alert, when and why",
+)
+
+mutes = Table(
+    "mutes",
+    ledger,
+    Column("mute_id", String, primary_key=True),
+    Column("doc", Text, nullable=False, comment="patterns of agents, roles, detectors, targets"),
+    Column("reason", Text, nullable=False),
+    Column("muted_by", String, nullable=False),
+    Column("since", Float, nullable=False),
+    Column("until", Float, nullable=False, index=True),
+    Column("ended_at", Float),
+    Column("ended_by", String),
+    Column("hidden", Integer, nullable=False, default=0, comment="alerts that it kept back"),
+)
+
+threads = Table(
+    "threads",
+    ledger,
+    Column("receiver", String, primary_key=True),
+    Column("thread", String, primary_key=True, comment="the incident"),
+    Column("place", Text, nullable=False, comment="in the receiver's own terms"),
+    Column("created_at", Float, nullable=False, index=True),
+    comment="where a receiver has told of an incident first",
 )
 
 outbox = Table(

@@ -134,7 +134,7 @@ def test_what_is_not_calibrated_says_so_and_a_declared_rule_names_no_chance() ->
 def test_every_kind_has_words_and_the_order_that_makes_sense_then(kind: MessageKind) -> None:
     order = render(message(kind=kind, trip_id="T1")).order
     verb = order[1].split()[1] if order else None
-    if kind in ("opened", "raised", "would_trip", "trip_held"):
+    if kind in ("opened", "raised", "reminder", "reopened", "would_trip", "trip_held"):
         assert verb == "kill"
     elif kind in ("trip_ordered", "trip_contained", "trip_partial", "trip_silent"):
         assert verb == "restore"
