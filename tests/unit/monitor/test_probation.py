@@ -138,7 +138,7 @@ def test_a_profile_of_before_is_on_no_probation() -> None:
 
 def test_on_probation_more_of_the_same_stream_alarms() -> None:
     policy = Policy.of(Budget(1.0), probation_factor=50.0)
-    found = {}
+    found: dict[bool, set[str]] = {}
     for strict in (False, True):
         shard = Shard("log", 0, policy)
         found[strict] = set()
