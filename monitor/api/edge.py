@@ -40,7 +40,9 @@ def _bounded(receive: Receive) -> Receive:
         message = await receive()
         received += len(message.get("body", b""))
         if received > MAX_BODY_BYTES:
-            raise HTTPException(413, f"the body has more than {MAX_BODY_BYTES} bytes")
+            # and hang up: the rest is not read
+            said = f"the body has more than {MAX_BODY_BYTES} bytes"
+            raise HTTPException(413, said, {"Connection": "close"})
         return message
 
     return bounded

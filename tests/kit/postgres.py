@@ -5,6 +5,7 @@ who may create databases; tests that stop it then skip.
 """
 
 import os
+import subprocess
 import uuid
 from pathlib import Path
 from typing import Any
@@ -38,10 +39,14 @@ class Postgres:
         return url.render_as_string(hide_password=False)
 
     def stop(self) -> None:
-        """Shut the server down, keeping the data."""
+        """End the server at once, as a crash would, keeping the data."""
         if self._server is None:
             pytest.skip("needs the tests' own PostgreSQL: it is stopped")
-        self._server.stop()
+        at_once = ["stop", "-w", "-m", "immediate", "-D", str(self._server.pgdata)]
+        subprocess.run(
+            [str(self._server.bin_path / "pg_ctl"), *at_once],
+            user=self._server.system_user, check=True, capture_output=True,
+        )  # fmt: skip
 
     def start(self) -> None:
         """Start it again under the same URLs."""
