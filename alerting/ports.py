@@ -47,7 +47,9 @@ class Receiver(Protocol):
 
     name: str
 
-    def send(self, message: Message, key: str, thread: str | None = None) -> str | None:
+    def send(
+        self, message: Message, key: str, thread: str | None = None, attempt: int = 1
+    ) -> str | None:
         """Deliver one message.
 
         Parameters
@@ -58,6 +60,9 @@ class Receiver(Protocol):
             The same for every attempt at the same delivery, so that a repeat can be seen as one.
         thread
             What `send` returned for the first message of the same incident; None for the first.
+        attempt
+            Which attempt at this delivery it is, over all processes. Above 1 an earlier one may
+            have been taken although nobody saw the answer, as after a crash.
 
         Returns
         -------

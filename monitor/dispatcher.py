@@ -175,7 +175,9 @@ class _Lane(threading.Thread):
         with self._store.read() as connection:
             place = threads.place_of(connection, self.receiver.name, thread) if thread else None
         try:
-            told_at = self.receiver.send(message, delivery.delivery_id, place)
+            told_at = self.receiver.send(
+                message, delivery.delivery_id, place, attempt=delivery.attempts
+            )
         except DeliveryError as error:
             if error.retryable:
                 self._put_off(delivery, error.reason, error.retry_after_s)
@@ -187,7 +189,7 @@ class _Lane(threading.Thread):
             with self._store.ledger() as connection:
                 now_s = self._clock()
                 outbox.mark_sent(connection, delivery, now_s)
-                if thread and told_at is not None and place is None:
+                if thread and told_at is not None and told_at != place:
                     threads.keep(connection, self.receiver.name, thread, told_at, now_s)
 
     def _put_off(self, delivery: Delivery, why: str, retry_after_s: float | None) -> None:

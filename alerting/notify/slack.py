@@ -83,7 +83,13 @@ class SlackReceiver:
             logger=_sdk_log,
         )
 
-    def send(self, message: Message, key: str, thread: str | None = None) -> None:  # noqa: ARG002 - stands alone so far
+    def send(
+        self,
+        message: Message,
+        key: str,
+        thread: str | None = None,  # noqa: ARG002 - stands alone so far
+        attempt: int = 1,  # noqa: ARG002
+    ) -> None:
         """Post one message; its key stands in the message's metadata.
 
         If Slack refuses the form, a brief one is tried at once: better a short alert than none.

@@ -34,7 +34,13 @@ class TerminalReceiver:
         self._stream = stream
         self._lock = threading.Lock()
 
-    def send(self, message: Message, key: str, thread: str | None = None) -> None:  # noqa: ARG002 - a terminal has no threads
+    def send(
+        self,
+        message: Message,
+        key: str,
+        thread: str | None = None,  # noqa: ARG002 - a terminal has no threads
+        attempt: int = 1,  # noqa: ARG002 - and cannot be searched
+    ) -> None:
         """Write one message at once, so that lines of two messages never mix.
 
         Raises

@@ -236,7 +236,7 @@ class Broken:
 
     name = "slack"
 
-    def send(self, told: Message, key: str) -> None:
+    def send(self, told: Message, key: str, thread: str | None = None, attempt: int = 1) -> None:
         del told, key
         raise RuntimeError(f"could not log in with {TOKEN}")
 
