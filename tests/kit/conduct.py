@@ -34,5 +34,6 @@ class Agent:
         self._number += 1
         seen = self.profile.observe(event(self._number, START_S + after_s, **fields), EffectMap())
         found = list(self.detector.judge(seen)) if self.detector else []
+        seen.scores.setdefault("run", 0.0)  # as if its run had been judged, and was ordinary
         self.profile.learn(seen, [finding.hold for finding in found if finding.hold])
         return found

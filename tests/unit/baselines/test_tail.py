@@ -59,6 +59,34 @@ def test_even_without_a_variance_it_passes_no_more_than_twice_the_budget() -> No
     assert passed / 20_000 < 2 * ALPHA
 
 
+def test_a_small_budget_is_kept_where_a_few_scores_lie_far_from_the_others() -> None:
+    """A lump that the exponential through the upper tenth knows nothing of."""
+    rng, alpha = random.Random(7), 6e-4
+    tail, passed = Tail(), 0
+    for number in range(60_000):
+        score = 5.0 if rng.random() < 0.004 else min(rng.expovariate(2.0), 4.0)
+        passed += score >= tail.limit(alpha)
+        tail.take(score, alpha, float(number))
+    assert passed / 60_000 < 1.5 * alpha
+
+
+def test_of_the_last_episodes_no_more_than_twice_the_budget_lie_beyond_the_limit() -> None:
+    kept = [1.0] * 59 + [9.0] * 12
+    too_low = -50.0  # what the integrator made of the model before
+    tail = Tail.load([1060, 120.0, too_low, [1000, kept], [0, []]])
+    assert tail.limit(0.004) > 9.0, "twelve of a thousand reached it, where eight may"
+    assert tail.limit(0.007) <= 9.0
+    assert tail.p_value(10.0) < 0.004 < tail.p_value(9.0)
+
+
+def test_where_no_episode_reaches_the_model_is_asked_for_less_than_the_budget() -> None:
+    rng = random.Random(7)
+    tail = filled([rng.expovariate(1.0) for _ in range(400)])
+    few, enough = 0.5 / 400, 4 / 400
+    assert tail.p_value(tail.limit(few)) < 0.5 * few
+    assert tail.p_value(tail.limit(enough)) == pytest.approx(enough)
+
+
 def test_a_lasting_shift_is_followed_instead_of_alarming_for_ever() -> None:
     rng = random.Random(7)
     tail = filled([rng.expovariate(1.0) for _ in range(1000)])

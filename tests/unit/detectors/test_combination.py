@@ -67,3 +67,22 @@ def test_an_agent_whose_work_it_is_becomes_dull_and_its_refused_attempts_do_not_
         refused = {**SEND, "status": "denied"}
         run(tries, number * 7 * HOUR_S, PAGE, SECRET, refused, trace=f"t{number}")
     assert len(run(tries, 40 * DAY_S, PAGE, SECRET, SEND, trace="last")) == 1
+
+
+def test_the_same_way_out_is_told_once_and_then_repeated() -> None:
+    agent = Agent(Combination())
+    found = [
+        run(agent, n * 7 * HOUR_S, PAGE, SECRET, SEND, trace=f"t{n}")[0].repeat for n in range(3)
+    ]
+    assert found == [False, True, True]
+
+
+def test_where_an_agent_often_goes_a_result_may_send_it() -> None:
+    told = {**SEND, "target_origin": "tool", "target_source": "fetch_page"}
+    agent = Agent(Combination())
+    for number in range(40):
+        agent.act(number * HOUR_S, trace_id=f"o{number}", **told)
+    (usual,) = run(agent, 50 * HOUR_S, PAGE, SECRET, told, trace="a")
+    (first,) = run(agent, 60 * HOUR_S, PAGE, SECRET, {**told, "target": "new@x.example"}, trace="b")
+    assert (usual.severity, first.severity) == (Severity.HIGH, Severity.CRITICAL)
+    assert not first.repeat, "what is critical is always news"

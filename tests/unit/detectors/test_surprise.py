@@ -178,6 +178,14 @@ def test_terms_of_an_odd_run_wait_until_runs_over_time_used_them() -> None:
     assert waiting(one.pause())
 
 
+def test_what_was_told_is_a_repeat_until_it_is_known() -> None:
+    one = known().twin()
+    found = [*hijacks(one, 0, DAY_S), *hijacks(one, 0, DAY_S)]
+    assert [finding.repeat for finding in found] == [False, True]
+    (other,) = one.run(*FIRST, send("other@mallory.example", "read_page"))
+    assert not other.repeat, "another target is another story"
+
+
 def test_invented_trace_ids_in_an_hour_do_not_count() -> None:
     few, many = known().twin(), known().twin()
     for one, invented in ((few, 10), (many, 120)):
