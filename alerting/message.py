@@ -54,6 +54,12 @@ class Message(BaseModel):
     """As it stood then; everything about one incident goes into one thread."""
     trip_id: str | None = None
     approval_id: str | None = None
+    role: str | None = None
+    """Of the agent, where the alert does not say it."""
+    owner: str | None = None
+    """Who is responsible, as the settings say."""
+    mention: str | None = None
+    """Id of the user or user group that Slack mentions as the owner."""
 
     @property
     def thread(self) -> str | None:

@@ -32,6 +32,7 @@ from monitor.config_detection import (
     PrivilegeConfig,
 )
 from monitor.config_points import PointConfigs
+from monitor.config_routes import OwnerConfigs, RouteConfigs, check_receivers
 from monitor.config_section import Seconds, Section
 from monitor.config_serve import ServeConfig
 from monitor.config_trip import TripConfig
@@ -112,6 +113,8 @@ class AlertsConfig(Section):
     quiet_s: Seconds = 3600.0
     """An alert without a new anomaly for this long is resolved."""
     terminal: bool = True
+    fallback: tuple[str, ...] = ()
+    """Receivers of what no route takes, and of what all others refused; by default every one."""
 
 
 class SlackConfig(Section):
@@ -163,6 +166,8 @@ class Config(BaseSettings):
     """What a tool does to the world, where name and action do not tell: `tool = "external"`."""
     alerts: AlertsConfig = AlertsConfig()
     slack: SlackConfig = SlackConfig()
+    routes: RouteConfigs = ()
+    owners: OwnerConfigs = ()
     trip: TripConfig = TripConfig()
     points: PointConfigs = ()
     metrics: MetricsConfig = MetricsConfig()
@@ -174,6 +179,18 @@ class Config(BaseSettings):
         if self.source.kind == "kafka" and not self.kafka.bootstrap_servers:
             raise ValueError("source.kind is kafka: set kafka.bootstrap_servers")
         return self
+
+    @model_validator(mode="after")
+    def _routes_lead_somewhere(self) -> Self:
+        check_receivers(self.routes, self.alerts.fallback, self.receiver_names)
+        return self
+
+    @property
+    def receiver_names(self) -> tuple[str, ...]:
+        """Who can be told: the terminal, Slack where a channel is set."""
+        terminal = ("terminal",) if self.alerts.terminal else ()
+        slack = ("slack",) if self.slack.channel else ()
+        return terminal + slack
 
     @classmethod
     def settings_customise_sources(

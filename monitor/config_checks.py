@@ -12,7 +12,7 @@ from sqlalchemy.exc import ArgumentError
 from monitor.errors import UsageError
 
 ENV_PREFIX: Final = "TRIPSWITCH_"
-SECRET_KEYS: Final = frozenset({"bot_token", "sasl_password", "ssl_password", "password"})
+SECRET_KEYS: Final = frozenset({"app_token", "bot_token", "sasl_password", "ssl_password", "password"})
 
 
 def reasons(error: ValidationError, root: type[BaseModel]) -> str:
@@ -37,7 +37,7 @@ def _fields_at(root: type[BaseModel], loc: Iterable[int | str]) -> Iterable[str]
             models = found or models
         else:  # which of several kinds, or which item of a list
             models = [m for m in models if part in _kinds(m)] or models
-    return models[0].model_fields
+    return [field.alias or name for name, field in models[0].model_fields.items()]
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:

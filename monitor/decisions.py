@@ -14,7 +14,7 @@ from monitor.ledger import approvals, autotrip, holds, trips
 from monitor.ledger.approvals import SECOND_PERSON, Approval
 from monitor.orders import Carried, check_reason
 from monitor.orders_many import Many
-from monitor.receivers import receiver_names
+from monitor.routing import routing
 from monitor.store import Store
 
 
@@ -40,7 +40,7 @@ def approve(
         If it waits no longer, or this person may not approve it.
     """
     check_reason(reason)
-    receivers, now_s = receiver_names(config), time.time()
+    receivers, now_s = routing(config), time.time()
     ordered: trips.Trip | None = None
     with store.ledger() as ledger:
         approved = approvals.decide(
@@ -71,5 +71,5 @@ def decline(config: Config, store: Store, approval_id: str, *, reason: str, by: 
         declined = approvals.decide(
             ledger, approval_id, by=by, approve=False, reason=reason, now_s=now_s
         )
-        autotrip.tell_not_approved(ledger, declined, receiver_names(config), now_s)
+        autotrip.tell_not_approved(ledger, declined, routing(config), now_s)
     return Decided(declined)

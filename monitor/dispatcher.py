@@ -58,6 +58,8 @@ class Dispatcher:
         Where the outbox is.
     receivers
         Who tells; deliveries to any other name wait for a process that has it.
+    fallback
+        Names of those who get what all its receivers have refused for good.
     lease_s
         How long nobody else takes what is being sent, in seconds: longer than any receiver's
         time limit. A crash while sending delays that delivery by as much.
@@ -72,11 +74,14 @@ class Dispatcher:
         store: Store,
         receivers: Sequence[Receiver],
         *,
+        fallback: Sequence[str] = (),
         lease_s: float = 30.0,
         poll_s: float = POLL_S,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._lanes = [_Lane(store, receiver, lease_s, poll_s, clock) for receiver in receivers]
+        self._lanes = [
+            _Lane(store, receiver, fallback, lease_s, poll_s, clock) for receiver in receivers
+        ]
 
     def start(self) -> None:
         """Start telling, in threads of its own."""
@@ -110,6 +115,7 @@ class _Lane(threading.Thread):
         self,
         store: Store,
         receiver: Receiver,
+        fallback: Sequence[str],
         lease_s: float,
         poll_s: float,
         clock: Callable[[], float],
@@ -120,6 +126,7 @@ class _Lane(threading.Thread):
         self.end_s: float | None = None
         """Set to stop, on the monotonic clock: when to leave even if more is due."""
         self._store = store
+        self._fallback = fallback
         self._lease_s = lease_s
         self._poll_s = poll_s
         self._clock = clock
@@ -218,7 +225,7 @@ class _Lane(threading.Thread):
             clean(why),
         )
         with self._store.ledger() as connection:
-            outbox.mark_dead(connection, delivery, self._clock(), why)
+            outbox.mark_dead(connection, delivery, self._clock(), why, self._fallback)
 
 
 def _jitter() -> float:

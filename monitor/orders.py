@@ -26,7 +26,7 @@ from monitor.enforcement import (
 from monitor.errors import ExitCode, UsageError
 from monitor.kill_lane import Driver
 from monitor.ledger import trips
-from monitor.receivers import receiver_names
+from monitor.routing import routing
 from monitor.store import Store
 from monitor.store.engine import reason as said_by
 from monitor.store.schema import alerts, anomalies, claims, grants, profiles
@@ -102,7 +102,7 @@ def order_kill(config: Config, store: Store, *, agent: str, reason: str, by: str
             automatic=False,
             now_s=time.time(),
             points=point_names(config),
-            receivers=receiver_names(config),
+            receivers=routing(config),
         )
 
 
@@ -125,7 +125,7 @@ def order_restore(
             ordered_by=by,
             now_s=time.time(),
             probation_s=config.trip.probation_s if probation_s is None else probation_s,
-            receivers=receiver_names(config),
+            receivers=routing(config),
         )
 
 
@@ -180,7 +180,7 @@ def driver(config: Config, store: Store, owner: str) -> Iterator[Driver]:
             store,
             points,
             owner=owner,
-            receivers=receiver_names(config),
+            receivers=routing(config),
             timeout_s=config.trip.point_timeout_s,
             limits=point_limits(config),
         )

@@ -16,8 +16,8 @@ from monitor.ledger import approvals, hold, holds
 from monitor.ledger.approvals import Approval
 from monitor.ledger.hold import Hold, Progress
 from monitor.orders import check_reason, driver
-from monitor.receivers import receiver_names
 from monitor.roundup import Roundup
+from monitor.routing import routing
 from monitor.store import Store
 
 _WAIT_S: Final = 0.05
@@ -82,7 +82,7 @@ def ask(config: Config, store: Store, *, role: str | None, reason: str, by: str)
 
 def carry_out(config: Config, store: Store, approval: Approval, owner: str) -> Many:
     """Cut off all that a second person has just confirmed; resumes where it was begun before."""
-    receivers = receiver_names(config)
+    receivers = routing(config)
     with store.ledger() as ledger:
         ordered = holds.carry_out(ledger, approval, receivers=receivers, now_s=time.time())
     Roundup(store, point_names(config), receivers).begin(ordered)
@@ -101,7 +101,7 @@ def lift(
 ) -> Many:
     """End an order about many, and give back what it alone cut off; probation as configured."""
     check_reason(reason)
-    receivers = receiver_names(config)
+    receivers = routing(config)
     with store.ledger() as ledger:
         lifted = holds.lift(
             ledger,

@@ -72,15 +72,17 @@ def _hours(texts: Sequence[str] | None, timezone: str) -> Hours | None:
     return None if texts is None else Hours.parse(texts, zone(timezone))
 
 
-def response(config: Config, receivers: tuple[str, ...], points: tuple[str, ...]) -> Response:
+def response(config: Config, receivers: Sequence[str], points: tuple[str, ...]) -> Response:
     """What is done about it.
 
     Parameters
     ----------
     config
         The settings.
-    receivers, points
-        Names of those who are told, and of what a trip drives.
+    receivers
+        Names of those who are told, or what chooses among them for each message.
+    points
+        Names of what a trip drives.
     """
     trip = config.trip
     rules = [

@@ -9,20 +9,13 @@ from monitor.config import Config, SlackConfig
 from monitor.errors import UsageError
 
 
-def receiver_names(config: Config) -> tuple[str, ...]:
-    """Whom to enqueue for: what a command needs that tells nobody itself."""
-    terminal = (TerminalReceiver.name,) if config.alerts.terminal else ()
-    slack = (SlackReceiver.name,) if config.slack.channel else ()
-    return terminal + slack
-
-
 def lease_s(config: Config) -> float:
     """For how long a delivery is the dispatcher's own: longer than any receiver's time limit."""
     return config.slack.timeout_s + 20.0
 
 
 def open_receivers(config: Config, stream: TextIO) -> list[Receiver]:
-    """The receivers of `receiver_names`, ready to send.
+    """All receivers, ready to send.
 
     Parameters
     ----------

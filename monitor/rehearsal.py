@@ -16,8 +16,8 @@ from monitor.ledger import agents, grants, hold, trips
 from monitor.ledger.agents import Standing
 from monitor.orders import check_order, check_reason
 from monitor.orders_many import hold_document
-from monitor.receivers import receiver_names
 from monitor.roundup import known_agents
+from monitor.routing import told_of_order
 from monitor.store import Store
 
 _TRIP: Final = "(new)"
@@ -82,7 +82,7 @@ def kill_many(config: Config, store: Store, *, role: str | None, reason: str) ->
         "second_person_within_s": config.trip.second_person_within_s,
         "agents": len(listed),
         "members": listed,
-        "receivers": list(receiver_names(config)),
+        "receivers": told_of_order(config, role=role),
     }
 
 
@@ -104,7 +104,7 @@ def restore_many(config: Config, store: Store, *, role: str | None, reason: str)
         "action": "restore",
         **hold_document(lifted, progress),
         "members": [{"agent_id": agent, "state": state} for agent, state in found],
-        "receivers": list(receiver_names(config)),
+        "receivers": told_of_order(config, role=role),
     }
 
 
@@ -117,7 +117,7 @@ def _beginning(
         "agent_id": agent,
         "state": now.state if now else "active",
         "new": is_new,
-        "receivers": list(receiver_names(config)) if is_new else [],
+        "receivers": told_of_order(config, agent_id=agent) if is_new else [],
     }
 
 

@@ -26,6 +26,7 @@ from monitor.kill_lane import Driver, KillLane
 from monitor.metrics import Metrics
 from monitor.receivers import lease_s, open_receivers
 from monitor.roundup import Roundup
+from monitor.routing import fallback, routing
 from monitor.sources import Source
 from monitor.sources.kafka import KafkaSource
 from monitor.sources.log_file import LogFileSource, log_path
@@ -114,8 +115,10 @@ def build(config: Config, stream: TextIO) -> Service:
         stack.callback(store.close)
         _lock(store, stack)
         receivers = open_receivers(config, stream)
-        response = policies.response(config, tuple(r.name for r in receivers), point_names(config))
-        dispatcher = Dispatcher(store, receivers, lease_s=lease_s(config))
+        response = policies.response(config, routing(config), point_names(config))
+        dispatcher = Dispatcher(
+            store, receivers, fallback=fallback(config), lease_s=lease_s(config)
+        )
         points = enforcement_points(config)
         for point in points.values():
             stack.callback(point.close)

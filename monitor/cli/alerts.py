@@ -22,7 +22,7 @@ from monitor.cli.app import (
     print_json_lines,
 )
 from monitor.ledger import alerts as ledger_alerts
-from monitor.receivers import receiver_names
+from monitor.routing import routing
 
 
 @app.command(epilog="Example: tripswitch alerts --all --agent payroll-1")
@@ -66,7 +66,7 @@ def resolve(
             alert_id,
             by=operator(),
             reason=reason,
-            receivers=receiver_names(chosen),
+            receivers=routing(chosen),
             now_s=time.time(),
         )
     if as_json:

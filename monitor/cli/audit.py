@@ -27,7 +27,7 @@ from monitor.documents import iso
 from monitor.enforcement import point_names
 from monitor.errors import ExitCode, UsageError
 from monitor.ledger import audit, audit_erase
-from monitor.receivers import receiver_names
+from monitor.routing import routing
 
 audit_app = typer.Typer(rich_markup_mode=None)
 app.add_typer(audit_app, name="audit")
@@ -210,7 +210,7 @@ def import_(
     """
     orders = audit_journal.read(file)
     chosen, store = open_store(config)
-    importer = audit_journal.Importer(operator(), point_names(chosen), receiver_names(chosen))
+    importer = audit_journal.Importer(operator(), point_names(chosen), routing(chosen))
     with closing(store), store.ledger() as ledger:
         taken = audit_journal.take_in(ledger, orders, importer, time.time())
     if as_json:

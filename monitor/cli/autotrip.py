@@ -15,7 +15,7 @@ from monitor.documents import iso
 from monitor.duration import parse_duration
 from monitor.ledger import autotrip, pauses, trips
 from monitor.ledger.pauses import Pause
-from monitor.receivers import receiver_names
+from monitor.routing import routing
 
 autotrip_app = typer.Typer(rich_markup_mode=None)
 app.add_typer(autotrip_app, name="autotrip")
@@ -52,7 +52,7 @@ def pause(
             by=operator(),
             now_s=time.time(),
             lasts_s=lasts_s,
-            receivers=receiver_names(chosen),
+            receivers=routing(chosen),
         )
     _print(_document(begun), [f"paused: {_words(begun)}"], as_json)
 
@@ -67,7 +67,7 @@ def resume(reason: ReasonOption, config: ConfigOption = None, as_json: JsonOptio
             reason=reason,
             by=operator(),
             now_s=time.time(),
-            receivers=receiver_names(chosen),
+            receivers=routing(chosen),
         )
     said = f"resumed: rules cut agents off again; {ended.held} trips were held back meanwhile"
     _print(_document(ended), [said], as_json)

@@ -21,7 +21,7 @@ from monitor.cli.trip_view import trip_lines
 from monitor.documents import trip_document
 from monitor.errors import ExitCode, UsageError
 from monitor.ledger import trips
-from monitor.receivers import receiver_names
+from monitor.routing import routing
 
 trips_app = typer.Typer(rich_markup_mode=None)
 app.add_typer(trips_app, name="trips")
@@ -78,7 +78,7 @@ def give_up(
             point,
             reason=reason,
             by=operator(),
-            receivers=receiver_names(chosen),
+            receivers=routing(chosen),
             now_s=time.time(),
         )
     if as_json:

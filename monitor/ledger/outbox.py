@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, RowMapping, delete, select, update
 
 from alerting.message import Message
+from monitor.ledger import recipients
 from monitor.store.schema import outbox
 from monitor.store.sql import insert_if_missing, storable
 
@@ -69,7 +70,7 @@ def enqueue(
     message
         What to tell; the agent is the stream.
     receivers
-        Names of the receivers.
+        Names of the receivers, or what chooses them for this message: they are fixed now.
     now_s
         The time, in seconds since the epoch.
     identity
@@ -80,25 +81,12 @@ def enqueue(
     int
         How many deliveries are new.
     """
-    doc = message.model_dump_json()
     stream = stream_of(message.agent_id)
+    message, names = recipients.settle(connection, receivers, message, stream)
+    doc = message.model_dump_json()
     return sum(
-        insert_if_missing(
-            connection,
-            outbox,
-            {
-                "delivery_id": _digest(identity, receiver),
-                "stream": stream,
-                "receiver": receiver,
-                "state": "pending",
-                "attempts": 0,
-                "due_at": now_s,
-                "lease_until": 0.0,
-                "created_at": now_s,
-                "doc": doc,
-            },
-        )
-        for receiver in receivers
+        _put(connection, _digest(identity, receiver), stream, receiver, doc, now_s)
+        for receiver in names
     )
 
 
@@ -203,13 +191,39 @@ def mark_retry(connection: Connection, delivery: Delivery, due_at: float, error:
     )
 
 
-def mark_dead(connection: Connection, delivery: Delivery, now_s: float, error: str) -> None:
-    """It will never be taken; a no-op if another has taken it since."""
-    connection.execute(
+def mark_dead(
+    connection: Connection,
+    delivery: Delivery,
+    now_s: float,
+    error: str,
+    fallback: Sequence[str] = (),
+) -> None:
+    """It will never be taken; a no-op if another has taken it since.
+
+    Parameters
+    ----------
+    fallback
+        Who gets the message once all who were to get it have refused it for good.
+    """
+    stream = select(outbox.c.stream).where(outbox.c.delivery_id == delivery.delivery_id)
+    same = select(outbox.c.delivery_id, outbox.c.receiver, outbox.c.stream, outbox.c.state).where(
+        outbox.c.stream == stream.scalar_subquery(), outbox.c.doc == delivery.doc
+    )
+    # Locked together and in order: of two that fail at once one sees that it is the last.
+    found = connection.execute(same.order_by(outbox.c.seq).with_for_update()).all()
+    dead = connection.execute(
         update(outbox)
         .where(*_held(delivery))
         .values(state="dead", settled_at=now_s, last_error=storable(error))
     )
+    others = (row for row in found if row.delivery_id != delivery.delivery_id)
+    if not dead.rowcount or any(row.state != "dead" for row in others):
+        return
+    had_it = {row.receiver for row in found}
+    for receiver in fallback:
+        if receiver not in had_it:
+            key = _digest("fallback", delivery.doc, receiver)
+            _put(connection, key, found[0].stream, receiver, delivery.doc, now_s)
 
 
 def prune(connection: Connection, before_s: float) -> int:
@@ -220,6 +234,23 @@ def prune(connection: Connection, before_s: float) -> int:
 def stream_of(agent_id: str) -> str:
     """The stream of what is told about an agent."""
     return _digest(agent_id)  # hashed: an id can be longer than what PostgreSQL takes into an index
+
+
+def _put(
+    connection: Connection, delivery_id: str, stream: str, receiver: str, doc: str, now_s: float
+) -> bool:
+    row = {
+        "delivery_id": delivery_id,
+        "stream": stream,
+        "receiver": receiver,
+        "state": "pending",
+        "attempts": 0,
+        "due_at": now_s,
+        "lease_until": 0.0,
+        "created_at": now_s,
+        "doc": doc,
+    }
+    return insert_if_missing(connection, outbox, row)
 
 
 def _held(delivery: Delivery) -> tuple[ColumnElement[bool], ...]:

@@ -15,7 +15,7 @@ class Response:
     rules, guards
         Of automatic trips.
     receivers
-        Names of those who are told.
+        Names of those who are told, or what chooses among them for each message.
     points
         Names of the enforcement points that a trip drives.
     quiet_s

@@ -7,7 +7,8 @@ from pydantic import SecretStr
 
 from monitor.config import Config
 from monitor.errors import UsageError
-from monitor.receivers import lease_s, open_receivers, receiver_names
+from monitor.receivers import lease_s, open_receivers
+from monitor.routing import routing
 from tests.kit.slack_server import TOKEN
 
 
@@ -26,7 +27,7 @@ def config(*, terminal: bool = True, **slack: Any) -> Config:
     ],
 )
 def test_the_settings_name_the_receivers(settings: Config, names: tuple[str, ...]) -> None:
-    assert receiver_names(settings) == names
+    assert tuple(routing(settings)) == names
     assert tuple(receiver.name for receiver in open_receivers(settings, io.StringIO())) == names
 
 
