@@ -4,21 +4,21 @@ Rules
 -----
 1. A delivery's id is made of the caller's `identity` and the receiver: to say a thing again, as a
    replay after a crash does, adds nothing.
-2. Deliveries of one stream (an agent) to one receiver go in the order of their creation: a
-   pending one holds back those behind it. Streams and receivers do not wait for each other.
+2. Deliveries of one stream (an incident, else an agent) to one receiver go in the order of their
+   creation: a pending one holds back those behind it. Streams and receivers do not wait for each
+   other. An `updated` message that waits at the end of its stream gives way to a newer one.
 3. Whoever takes a delivery holds a lease on it. A lease that ran out, as after a crash, lets it
    be taken again: at least once, under the same id. `attempts` tells the takers apart, so that
    one that comes back late cannot undo what another has settled.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, delete, select, update
+from sqlalchemy import ColumnElement, Connection, delete, select, update
 
 from alerting.message import Message
-from monitor.ledger import recipients
+from monitor.ledger import recipients, streams
 from monitor.store.schema import outbox
 from monitor.store.sql import insert_if_missing, storable
 
@@ -68,7 +68,7 @@ def enqueue(
     connection
         The transaction that also holds what the message is about.
     message
-        What to tell; the agent is the stream.
+        What to tell; its incident is the stream, else its agent.
     receivers
         Names of the receivers, or what chooses them for this message: they are fixed now.
     now_s
@@ -81,11 +81,19 @@ def enqueue(
     int
         How many deliveries are new.
     """
-    stream = stream_of(message.agent_id)
+    stream = streams.stream_of(message)
     message, names = recipients.settle(connection, receivers, message, stream)
     doc = message.model_dump_json()
     return sum(
-        _put(connection, _digest(identity, receiver), stream, receiver, doc, now_s)
+        _put(
+            connection,
+            streams.digest(identity, receiver),
+            stream,
+            receiver,
+            message.kind,
+            doc,
+            now_s,
+        )
         for receiver in names
     )
 
@@ -155,24 +163,6 @@ def take_due(
     return [Delivery(*row[1:]) for row in sorted(taken, key=lambda row: row.seq)]
 
 
-def about_agent(connection: Connection, agent_id: str, limit: int = 500) -> Sequence[RowMapping]:
-    """The newest deliveries about an agent, oldest first: document, receiver, what became of it."""
-    query = (
-        select(
-            outbox.c.doc,
-            outbox.c.receiver,
-            outbox.c.state,
-            outbox.c.created_at,
-            outbox.c.settled_at,
-            outbox.c.last_error,
-        )
-        .where(outbox.c.stream == stream_of(agent_id))
-        .order_by(outbox.c.seq.desc())
-        .limit(limit)
-    )
-    return connection.execute(query).mappings().all()[::-1]
-
-
 def mark_sent(connection: Connection, delivery: Delivery, now_s: float) -> None:
     """The receiver took it. True whoever holds the lease by now."""
     connection.execute(
@@ -206,9 +196,9 @@ def mark_dead(
         Who gets the message once all who were to get it have refused it for good.
     """
     stream = select(outbox.c.stream).where(outbox.c.delivery_id == delivery.delivery_id)
-    same = select(outbox.c.delivery_id, outbox.c.receiver, outbox.c.stream, outbox.c.state).where(
-        outbox.c.stream == stream.scalar_subquery(), outbox.c.doc == delivery.doc
-    )
+    same = select(
+        outbox.c.delivery_id, outbox.c.receiver, outbox.c.stream, outbox.c.state, outbox.c.kind
+    ).where(outbox.c.stream == stream.scalar_subquery(), outbox.c.doc == delivery.doc)
     # Locked together and in order: of two that fail at once one sees that it is the last.
     found = connection.execute(same.order_by(outbox.c.seq).with_for_update()).all()
     dead = connection.execute(
@@ -222,8 +212,8 @@ def mark_dead(
     had_it = {row.receiver for row in found}
     for receiver in fallback:
         if receiver not in had_it:
-            key = _digest("fallback", delivery.doc, receiver)
-            _put(connection, key, found[0].stream, receiver, delivery.doc, now_s)
+            key = streams.digest("fallback", delivery.doc, receiver)
+            _put(connection, key, found[0].stream, receiver, found[0].kind, delivery.doc, now_s)
 
 
 def prune(connection: Connection, before_s: float) -> int:
@@ -231,14 +221,17 @@ def prune(connection: Connection, before_s: float) -> int:
     return connection.execute(delete(outbox).where(outbox.c.settled_at < before_s)).rowcount
 
 
-def stream_of(agent_id: str) -> str:
-    """The stream of what is told about an agent."""
-    return _digest(agent_id)  # hashed: an id can be longer than what PostgreSQL takes into an index
-
-
 def _put(
-    connection: Connection, delivery_id: str, stream: str, receiver: str, doc: str, now_s: float
+    connection: Connection,
+    delivery_id: str,
+    stream: str,
+    receiver: str,
+    kind: str,
+    doc: str,
+    now_s: float,
 ) -> bool:
+    if kind == "updated" and _replace(connection, delivery_id, stream, receiver, doc, now_s):
+        return True
     row = {
         "delivery_id": delivery_id,
         "stream": stream,
@@ -248,9 +241,39 @@ def _put(
         "due_at": now_s,
         "lease_until": 0.0,
         "created_at": now_s,
+        "kind": kind,
         "doc": doc,
     }
     return insert_if_missing(connection, outbox, row)
+
+
+def _replace(
+    connection: Connection, delivery_id: str, stream: str, receiver: str, doc: str, now_s: float
+) -> bool:
+    """Let a newer text take the place of one that nobody is sending, and that nothing follows.
+
+    It keeps how often that was tried and when it is due: a receiver that asked to be left alone is.
+    """
+    known = select(outbox.c.seq).where(outbox.c.delivery_id == delivery_id)
+    if connection.execute(known).first() is not None:
+        return False
+    last = (
+        select(outbox.c.seq, outbox.c.kind, outbox.c.lease_until)
+        .where(
+            outbox.c.receiver == receiver,
+            outbox.c.state == "pending",
+            outbox.c.stream == stream,
+        )
+        .order_by(outbox.c.seq.desc())
+        .limit(1)
+    )
+    waiting = connection.execute(last).one_or_none()
+    if waiting is None or waiting.kind != "updated" or waiting.lease_until > now_s:
+        return False
+    replaced = update(outbox).where(
+        outbox.c.seq == waiting.seq, outbox.c.state == "pending", outbox.c.lease_until <= now_s
+    )
+    return connection.execute(replaced.values(delivery_id=delivery_id, doc=doc)).rowcount == 1
 
 
 def _held(delivery: Delivery) -> tuple[ColumnElement[bool], ...]:
@@ -259,12 +282,3 @@ def _held(delivery: Delivery) -> tuple[ColumnElement[bool], ...]:
         outbox.c.state == "pending",
         outbox.c.attempts == delivery.attempts,
     )
-
-
-def _digest(*parts: str) -> str:
-    """Hash of the parts, length-prefixed, so that no choice of names makes two things one."""
-    digest = hashlib.sha256()
-    for part in parts:
-        data = part.encode("utf-8", "surrogatepass")
-        digest.update(len(data).to_bytes(4, "big") + data)
-    return digest.hexdigest()[:32]

@@ -17,6 +17,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Table,
+    and_,
     delete,
     func,
     not_,
@@ -29,7 +30,7 @@ from alerting.alert import OPEN_STATES, Alert
 from alerting.killswitch import AgentState
 from alerting.message import Message
 from monitor.ledger import alerts as ledger_alerts
-from monitor.ledger import outbox as ledger_outbox
+from monitor.ledger import streams
 from monitor.store.schema import (
     agents,
     alerts,
@@ -160,13 +161,16 @@ def erase_agent(connection: Connection, agent_id: str, now_s: float) -> dict[str
     over = select(trips.c.trip_id).where(trips.c.agent_id == agent_id, _TRIP_IS_OVER)
     said = update(points).where(points.c.trip_id.in_(over), points.c.last_error.is_not(None))
     erased["points"] += connection.execute(said.values(last_error=None)).rowcount
+    own, *shared = streams.about(connection, agent_id)  # before its alerts are gone
     is_open = select(alerts.c.alert_id).where(alerts.c.state.in_(OPEN_STATES))
     for table in (anomalies, alerts):
         settled = delete(table).where(
             table.c.agent_id == agent_id, table.c.alert_id.not_in(is_open)
         )
         erased[table.name] += connection.execute(settled).rowcount
-    erased["outbox"] += _blank(connection, outbox.c.stream == ledger_outbox.stream_of(agent_id))
+    names_it = _holds_text(connection, outbox.c.doc, agent_id)
+    about_it = and_(outbox.c.stream.in_(shared), names_it)
+    erased["outbox"] += _blank(connection, or_(outbox.c.stream == own, about_it))
     return dict(+erased)
 
 
@@ -195,7 +199,7 @@ def _blank(connection: Connection, which: ColumnElement[bool]) -> int:
         except ValidationError:
             empty = "{}"  # another version wrote it
         else:
-            bare = {"headline": ERASED, "details": (), "alert": None}
+            bare = {"headline": ERASED, "details": (), "alert": None, "incident": None}
             empty = message.model_copy(update=bare).model_dump_json()
         if doc != empty:
             values = {"doc": empty, "last_error": None}

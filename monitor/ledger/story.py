@@ -11,7 +11,7 @@ from alerting.message import Message
 from detectors.finding import Anomaly
 from monitor.errors import NotFoundError, UsageError
 from monitor.ledger import alerts as ledger_alerts
-from monitor.ledger import outbox, trip
+from monitor.ledger import deliveries, trip
 from monitor.ledger.trip import Trip
 from monitor.store.schema import alerts, anomalies
 
@@ -110,7 +110,7 @@ def _tell(connection: Connection, alert: Alert | None, found: list[Anomaly]) -> 
     if alert is None:
         return Story(None, found, [], [])
     told = []
-    for delivery in outbox.about_agent(connection, alert.agent_id):
+    for delivery in deliveries.about_agent(connection, alert.agent_id):
         try:
             message = Message.model_validate_json(delivery["doc"])
         except ValidationError:

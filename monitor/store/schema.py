@@ -50,6 +50,8 @@ anomalies = Table(
     Column("severity", Integer, nullable=False),
     Column("event_time", Float, nullable=False),
     Column("stored_at", Float, nullable=False, index=True),
+    Column("trace", String, index=True, comment="hash of the run's trace_id"),
+    Column("parent", String, index=True, comment="hash of the id of who delegated"),
     Column("doc", Text, nullable=False),
 )
 
@@ -74,6 +76,8 @@ alerts = Table(
     Column("doc", Text, nullable=False),
 )
 Index("alerts_charged", alerts.c.charge, alerts.c.opened_at)
+Index("alerts_of_agent", alerts.c.agent_id, alerts.c.opened_at)
+Index("alerts_muted", alerts.c.muted_by)
 _is_open = text("state IN ('open', 'acknowledged')")
 Index(
     "one_open_alert_per_agent",
@@ -91,10 +95,13 @@ incidents = Table(
     Column("severity", Integer, nullable=False),
     Column("opened_at", Float, nullable=False, index=True),
     Column("last_anomaly_at", Float, nullable=False),
+    Column("bond", String, nullable=False, comment="what its agents have in common"),
     Column("told_at", Float, comment="when people were last told; reminders count from here"),
+    Column("tally", Text, nullable=False, comment="the Tally as JSON: what its alerts share"),
     Column("doc", Text, nullable=False, comment="the Incident as JSON"),
     comment="alerts that are one story",
 )
+Index("incidents_open", incidents.c.state, incidents.c.last_anomaly_at)
 
 alert_changes = Table(
     "alert_changes",
@@ -157,7 +164,7 @@ outbox = Table(
         "stream",
         String,
         nullable=False,
-        comment="hash of the agent's id; delivered in order within",
+        comment="hash of the agent's id; delivered in order within",  # or of the incident's
     ),
     Column("receiver", String, nullable=False),
     Column("state", String, nullable=False, comment="pending, sent, dead"),
@@ -167,9 +174,35 @@ outbox = Table(
     Column("created_at", Float, nullable=False),
     Column("settled_at", Float),
     Column("last_error", Text),
+    Column("kind", String, nullable=False, server_default="", comment="MessageKind"),
     Column("doc", Text, nullable=False, comment="the Message as JSON"),
 )
 Index("outbox_pending", outbox.c.receiver, outbox.c.state, outbox.c.stream, outbox.c.seq)
+
+conditions = Table(
+    "conditions",
+    ledger,
+    Column("condition_id", String, primary_key=True),
+    Column("process", String, nullable=False, comment="empty: seen alike by all of one store"),
+    Column("kind", String, nullable=False, comment="ConditionKind"),
+    Column("subject", String, nullable=False, comment="which source, receiver or point"),
+    Column("severity", Integer, nullable=False),
+    Column("text", Text, nullable=False, comment="what is wrong"),
+    Column("since", Float, nullable=False, index=True),
+    Column("seen_at", Float, nullable=False, comment="when a process last said so"),
+    Column("ended_at", Float, comment="null: it holds"),
+    Column("explained_by", String, comment="the kind that explains it: then nobody is told"),
+    comment="what was wrong with the monitor itself, and when",
+)
+Index(
+    "one_open_condition",
+    conditions.c.process,
+    conditions.c.kind,
+    conditions.c.subject,
+    unique=True,
+    sqlite_where=text("ended_at IS NULL"),
+    postgresql_where=text("ended_at IS NULL"),
+)
 
 agents = Table(
     "agents",
@@ -277,6 +310,7 @@ directives = Table(
     Column("offset", BigInteger, comment="applied before this record; null: not yet"),
     Column("stamped_at", Float),
     Column("until", Float, comment="end of what holds for a time only"),
+    Column("doc", Text, comment="what exactly is taught, as JSON"),
     comment="what people taught, and at which place of the log it was applied",
 )
 Index("directives_by_place", directives.c.source, directives.c.partition, directives.c.offset)
