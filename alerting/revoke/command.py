@@ -18,8 +18,8 @@ from alerting.killswitch import Direction, Order
 from alerting.ports import RevokeError
 from alerting.render import clean
 from alerting.revoke import process
-from alerting.revoke.answer import hide
 from alerting.revoke.orders import PLACEHOLDERS, LastOrders, record, values
+from alerting.wire.answer import hide
 
 _ALWAYS_PASSED: Final = ("PATH", "LANG")
 _NOT_IN_FORCE: Final = 1

@@ -3,21 +3,19 @@
 Each request is signed and carries an idempotency key, the same for every attempt at one order.
 """
 
+import contextlib
 import json
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
-
-import httpx
 
 from alerting.killswitch import Direction, Order
 from alerting.ports import RevokeError
-from alerting.revoke.answer import Answer, refused
-from alerting.revoke.line import MAX_ANSWER_BYTES, Line
-from alerting.revoke.orders import LastOrders
-from alerting.revoke.request import Request, RequestTemplate
-from alerting.revoke.signature import sign
+from alerting.revoke.orders import LastOrders, record, values
+from alerting.wire.answer import Answer, WireError, refused
+from alerting.wire.line import MAX_ANSWER_BYTES
+from alerting.wire.request import RequestTemplate
+from alerting.wire.sender import Sender
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +44,9 @@ class StateQuestion:
         Raises
         ------
         RevokeError
-            If it says neither.
+            If its JSON says neither.
+        WireError
+            If its status is an error.
         """
         if answer.status in self.revoked_statuses:
             return "revoke"
@@ -69,15 +69,6 @@ class StateQuestion:
         return "revoke" if told else "restore"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeaderNames:
-    """What the headers are called that every request carries."""
-
-    signature: str = "X-Tripswitch-Signature"
-    timestamp: str = "X-Tripswitch-Timestamp"
-    idempotency_key: str = "Idempotency-Key"
-
-
 class WebhookPoint:
     """Tells one gateway.
 
@@ -85,44 +76,30 @@ class WebhookPoint:
     ----------
     name
         Of the point.
-    url
-        What the paths of the requests go behind.
+    sender
+        How to reach it.
     requests
         How to `revoke` and to `restore`.
     question
         How to verify; None if the gateway cannot be asked.
     readiness
         What to ask to check it; by default any answer to a HEAD of the URL will do.
-    secret, token
-        Give the key of the signature and what `$token` stands for, at each request anew; None
-        where there is none.
-    line
-        How to get there.
     """
 
     def __init__(
         self,
         name: str,
-        url: str,
+        sender: Sender,
         *,
         requests: Mapping[Direction, RequestTemplate],
         question: StateQuestion | None = None,
         readiness: RequestTemplate | None = None,
-        secret: Callable[[], str | None],
-        token: Callable[[], str | None],
-        header_names: HeaderNames | None = None,
-        line: Line | None = None,
     ) -> None:
         self.name = name
-        self._url = httpx.URL(url)
-        self._base_path = self._url.raw_path.decode("ascii")
+        self._sender = sender
         self._requests = requests
         self._question = question
         self._readiness = readiness
-        self._secret = secret
-        self._token = token
-        self._header_names = header_names or HeaderNames()
-        self._line = line or Line()
         self._last = LastOrders()
 
     def check(self, timeout_s: float = 5.0) -> None:
@@ -134,9 +111,10 @@ class WebhookPoint:
             If it gives no answer, or not the one that is wanted.
         """
         template = self._readiness or RequestTemplate(method="HEAD", path="/")
-        answer = self._send(template.render(None, self._base_path, self._token()), timeout_s)
-        if self._readiness is not None and not template.is_done(answer.status):
-            raise refused("the check", answer)
+        with _worded():
+            answer = self._sender.send(template, {}, {}, timeout_s)
+            if self._readiness is not None and not template.is_done(answer.status):
+                raise refused("the check", answer)
 
     def revoke(self, order: Order, timeout_s: float) -> None:
         """Tell the gateway to cut the agent off.
@@ -168,8 +146,10 @@ class WebhookPoint:
         """
         if self._question is None:
             return None
-        request = self._question.request.render(order, self._base_path, self._token())
-        return self._question.read(self._send(request, timeout_s)) == order.direction
+        told, whole = _values(order), record(order)
+        with _worded():
+            answer = self._sender.send(self._question.request, told, whole, timeout_s)
+            return self._question.read(answer) == order.direction
 
     def close(self) -> None:
         """Nothing is kept open between orders."""
@@ -177,27 +157,28 @@ class WebhookPoint:
     def _tell(self, order: Order, timeout_s: float) -> None:
         self._last.admit(order)
         template = self._requests[order.direction]
-        request = template.render(order, self._base_path, self._token())
-        key = {self._header_names.idempotency_key: f"{order.trip_id}-{order.order_seq}"}
-        request = replace(request, headers={**request.headers, **key})
-        answer = self._send(request, timeout_s, is_enough=template.is_done)
-        if not template.is_done(answer.status):
-            raise refused(order.direction, answer)
+        key = f"{order.trip_id}-{order.order_seq}"
+        with _worded():
+            answer = self._sender.send(
+                template,
+                _values(order),
+                record(order),
+                timeout_s,
+                key=key,
+                is_enough=template.is_done,
+            )
+            if not template.is_done(answer.status):
+                raise refused(order.direction, answer)
 
-    def _send(
-        self,
-        request: Request,
-        timeout_s: float,
-        is_enough: Callable[[int], bool] = lambda _status: False,
-    ) -> Answer:
-        """One request, signed, and its answer."""
-        url = self._url.copy_with(raw_path=request.target.encode())
-        secret = self._secret()
-        headers = {"User-Agent": "tripswitch", "Accept-Encoding": "identity", **request.headers}
-        if secret is not None:
-            sent, now_s = replace(request, target=url.raw_path.decode()), int(time.time())
-            headers[self._header_names.timestamp] = str(now_s)
-            headers[self._header_names.signature] = sign(secret.encode(), now_s, sent)
-        made = httpx.Request(request.method, url, headers=headers, content=request.body)
-        answer = self._line.exchange(made, timeout_s, is_enough)
-        return replace(answer, secrets=(secret, self._token()))
+
+def _values(order: Order) -> Mapping[str, Any]:
+    return {**values(order), "order_seq": order.order_seq}
+
+
+@contextlib.contextmanager
+def _worded() -> Iterator[None]:
+    """What went wrong on the wire, as a point says it."""
+    try:
+        yield
+    except WireError as error:
+        raise RevokeError(str(error), retry_after_s=error.retry_after_s) from None

@@ -6,61 +6,63 @@ begin a parameter or a header, or leave its place in a path.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from string import Template
 from typing import Any, Final
 from urllib.parse import quote
 
-from alerting.ports import RevokeError
-from alerting.revoke.orders import PLACEHOLDERS
+from alerting.wire.answer import WireError
 
 _HEADER_SAFE: Final = "!\"#$&'()*+,/:;<=>?@[\\]^`{|}"
 """What may stand in a header as it is, beside letters, digits and `_.-~`."""
 
 
-def check(text: str, also: Iterable[str] = ()) -> str:
+def check(text: str, known: Collection[str], alone: Collection[str] = ()) -> str:
     """Refuse a text with a placeholder that does not exist.
 
     Parameters
     ----------
     text
         What the settings say.
-    also
-        More placeholders that may be used here.
+    known
+        The placeholders that may be used here.
+    alone
+        Those of them that stand for data, and so must be the whole text.
 
     Raises
     ------
     ValueError
         Naming the placeholder and those that there are.
     """
-    template, known = Template(text), (*PLACEHOLDERS, *also)
+    template = Template(text)
     if not template.is_valid():
         raise ValueError(f"{text!r}: a $ begins a placeholder; write $$ for a dollar sign")
     for name in template.get_identifiers():
         if name not in known:
             raise ValueError(f"unknown placeholder ${name}; there are ${', $'.join(known)}")
+        if name in alone and text not in (f"${name}", f"${{{name}}}"):
+            raise ValueError(f"{text!r}: ${name} is a table and must stand alone")
     return text
 
 
-def check_tree(tree: Any) -> Any:
+def check_tree(tree: Any, known: Collection[str], alone: Collection[str] = ()) -> Any:
     """Refuse data with an unknown placeholder in any of its strings, keys not included."""
-    for leaf in _leaves(tree):
-        check(leaf)
+    for leaf in leaves(tree):
+        check(leaf, known, alone)
     return tree
 
 
-def fill(text: str, values: Mapping[str, str]) -> str:
+def fill(text: str, values: Mapping[str, Any]) -> str:
     """The text with its values as they are; for what is encoded afterwards."""
     return Template(text).substitute(values)
 
 
-def fill_tree(tree: Any, values: Mapping[str, str]) -> Any:
-    """Data with each string filled in; one that is `$order_seq` alone becomes the number."""
+def fill_tree(tree: Any, values: Mapping[str, Any]) -> Any:
+    """Data with each string filled in; a placeholder alone becomes the value itself."""
     match tree:
-        case "$order_seq" | "${order_seq}":
-            return int(values["order_seq"])
         case str():
-            return fill(tree, values)
+            alone = re.fullmatch(r"\$(?:(\w+)|\{(\w+)\})", tree, re.ASCII)
+            return values[alone[1] or alone[2]] if alone else fill(tree, values)
         case Mapping():
             return {key: fill_tree(value, values) for key, value in tree.items()}
         case Sequence():
@@ -68,23 +70,24 @@ def fill_tree(tree: Any, values: Mapping[str, str]) -> Any:
     return tree
 
 
-def fill_path(path: str, values: Mapping[str, str]) -> str:
+def fill_path(path: str, values: Mapping[str, Any]) -> str:
     """A path with each value percent-encoded.
 
     Raises
     ------
-    RevokeError
+    WireError
         If a value has the part `.` or `..`: servers and proxies resolve them even when encoded.
     """
     for name in Template(path).get_identifiers():
-        if any(part in (".", "..") for part in re.split(r"[/\\]", values[name])):
-            raise RevokeError(
-                f"{name} has a part '..' or '.', which must not stand in a URL's path"
+        if any(part in (".", "..") for part in re.split(r"[/\\]", str(values[name]))):
+            raise WireError(
+                f"{name} has a part '..' or '.', which must not stand in a URL's path",
+                retryable=False,
             )
     return fill(path, {name: _quoted(value, "") for name, value in values.items()})
 
 
-def fill_header(text: str, values: Mapping[str, str], token: str | None) -> str:
+def fill_header(text: str, values: Mapping[str, Any], token: str | None) -> str:
     """A header's value; what is no plain ASCII in a value, or is a space, is percent-encoded.
 
     Parameters
@@ -97,17 +100,18 @@ def fill_header(text: str, values: Mapping[str, str], token: str | None) -> str:
     return fill(text, quoted if token is None else quoted | {"token": token})
 
 
-def _quoted(value: str, safe: str) -> str:
-    return quote(value, safe=safe, errors="replace")
+def _quoted(value: Any, safe: str) -> str:
+    return quote(str(value), safe=safe, errors="replace")
 
 
-def _leaves(tree: Any) -> Iterator[str]:
+def leaves(tree: Any) -> Iterator[str]:
+    """Every string in data, keys not included."""
     match tree:
         case str():
             yield tree
         case Mapping():
             for value in tree.values():
-                yield from _leaves(value)
+                yield from leaves(value)
         case Sequence():
             for value in tree:
-                yield from _leaves(value)
+                yield from leaves(value)

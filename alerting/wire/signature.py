@@ -1,4 +1,4 @@
-"""How a webhook is signed, so that a gateway knows who sent it, when, and that it is whole.
+"""How a webhook is signed, so that a server knows who sent it, when, and that it is whole.
 
 Signed is `TIMESTAMP`, newline, `METHOD`, newline, `TARGET`, newline, then the body's bytes: the
 timestamp in whole seconds since the epoch as it stands in its header, the method in capitals, the
@@ -8,7 +8,7 @@ is `v1=` and the HMAC-SHA256 of that in lower-case hexadecimal.
 
 import hmac
 
-from alerting.revoke.request import Request
+from alerting.wire.request import Request
 
 
 def sign(secret: bytes, timestamp_s: int, request: Request) -> str:

@@ -1,4 +1,4 @@
-"""An HTTP request as the settings describe it, and as it is sent for one order."""
+"""An HTTP request as the settings describe it, and as it is sent for one occasion."""
 
 import json
 from collections.abc import Mapping
@@ -6,9 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 from urllib.parse import quote, urlencode
 
-from alerting.killswitch import Order
-from alerting.revoke import template
-from alerting.revoke.orders import record, values
+from alerting.wire import template
 
 WITHOUT_BODY: Final = frozenset(("GET", "HEAD", "DELETE", "OPTIONS"))
 
@@ -25,14 +23,14 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestTemplate:
-    """How to make a request from an order.
+    """How to make a request from values.
 
     Parameters
     ----------
     path
-        Begins with a slash; goes behind the point's URL.
+        Goes behind the URL; empty, or begins with a slash.
     body
-        Data whose strings are templates; by default the whole order, for a method with a body.
+        Data whose strings are templates; by default all there is, for a method with a body.
     encoding
         Of the body: JSON, or a form, whose body is one table of texts.
     success
@@ -42,7 +40,7 @@ class RequestTemplate:
     """
 
     method: str
-    path: str
+    path: str = ""
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
@@ -55,33 +53,45 @@ class RequestTemplate:
         succeeded = status in self.success if self.success else 200 <= status < 300
         return succeeded or status in self.already_done
 
-    def render(self, order: Order | None, base_path: str, token: str | None) -> Request:
-        """The request for an order.
+    def render(
+        self,
+        values: Mapping[str, Any],
+        whole: Any,
+        base: tuple[str, str],
+        token: str | None,
+    ) -> Request:
+        """The request for an occasion.
 
         Parameters
         ----------
-        order
-            None for a request that is about no order and names nothing of one.
-        base_path
-            Of the point's URL.
+        values
+            What the placeholders stand for; most of it is hostile.
+        whole
+            The body where the settings give none.
+        base
+            Path and query of the URL.
         token
-            What `$token` stands for in headers.
+            What `$token` stands for in headers and body.
 
         Raises
         ------
-        RevokeError
-            If the order holds what must not stand in a path.
+        WireError
+            If a value holds what must not stand in a path.
         """
-        told = values(order) if order else {}
-        target = base_path.rstrip("/") + template.fill_path(self.path, told)
+        base_path, query = base
+        target = base_path
+        if self.path:
+            target = base_path.rstrip("/") + template.fill_path(self.path, values)
         if self.query:
-            target += "?" + _form(template.fill_tree(self.query, told))
+            query = "&".join(filter(None, (query, _form(template.fill_tree(self.query, values)))))
+        if query:
+            target += f"?{query}"
         headers = {
-            name: template.fill_header(text, told, token) for name, text in self.headers.items()
+            name: template.fill_header(text, values, token) for name, text in self.headers.items()
         }
         body = b""
         if self.body is not None or self.method not in WITHOUT_BODY:
-            whole = record(order) if order else {}
+            told = values if token is None else {**values, "token": token}
             data = whole if self.body is None else template.fill_tree(self.body, told)
             is_form = self.encoding == "form"
             body = (_form(data) if is_form else json.dumps(data)).encode()

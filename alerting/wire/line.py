@@ -16,8 +16,7 @@ from typing import Any, Final
 
 import httpx
 
-from alerting.ports import RevokeError
-from alerting.revoke.answer import Answer
+from alerting.wire.answer import Answer, WireError
 
 MAX_ANSWER_BYTES: Final = 64 * 1024
 _TO_CLOSE_S: Final = 0.05
@@ -27,7 +26,7 @@ _SOCKET_OPTIONS: Final = [
 
 
 class Line:
-    """The way to a gateway; each exchange has a connection of its own.
+    """The way to a server; each exchange has a connection of its own.
 
     Parameters
     ----------
@@ -53,15 +52,15 @@ class Line:
 
         Raises
         ------
-        RevokeError
+        WireError
             If there is no answer within `timeout_s`.
         """
         try:
             return _run(self._exchange(request, timeout_s, is_enough))
         except TimeoutError:
-            raise RevokeError(f"did not answer within {timeout_s:g} s") from None
+            raise WireError(f"did not answer within {timeout_s:g} s") from None
         except httpx.HTTPError as error:
-            raise RevokeError(f"cannot be reached, or talks no HTTP: {_why(error)}") from None
+            raise WireError(f"cannot be reached, or talks no HTTP: {_why(error)}") from None
 
     async def _exchange(
         self, request: httpx.Request, timeout_s: float, is_enough: Callable[[int], bool]

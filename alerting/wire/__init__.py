@@ -1,0 +1,1 @@
+"""HTTP as the settings describe it: requests from templates, signed, under one time limit."""
