@@ -13,6 +13,7 @@ import unicodedata
 from typing import Final, NamedTuple
 
 from alerting.alert import Alert
+from alerting.incident import Incident
 from alerting.message import Message, MessageKind
 from alerting.sparkline import sparkline
 from detectors import explain
@@ -23,6 +24,8 @@ MAX_VALUE_CHARS: Final = 200
 MAX_LABEL_CHARS: Final = 40
 MAX_COMMAND_CHARS: Final = 1500
 MAX_DETAILS: Final = 8
+MAX_DETAILS_ALONE: Final = 20
+"""Of a message without an alert, such as a digest."""
 """Together these keep a message under Slack's 3000 characters a text and, with its JSON, under
 the 13000 or so at which Slack answers `msg_blocks_too_long`."""
 
@@ -149,15 +152,28 @@ def command(verb: str, agent_id: str, reason: str) -> str | None:
 
 def render(message: Message) -> Rendered:
     """Say a message in clean parts."""
-    facts = [("agent", clean(message.agent_id))]
+    many = message.incident is not None and message.incident.agent_count > 1
+    facts = [("agent", clean(message.agent_id))] if message.agent_id else []
+    if message.incident is not None and many:
+        facts = _incident_facts(message.incident)
+    owner = message.owner or (message.incident.owner if message.incident else None)
+    if owner is not None:
+        facts.append(("owner", clean(owner)))
     if message.alert is not None:
-        facts += _alert_facts(message.alert)
+        facts += ([("for one", clean(message.agent_id))] if many else []) + _alert_facts(
+            message.alert
+        )
     if message.trip_id is not None:
         facts.append(("trip", clean(message.trip_id)))
-    for label, value in message.details[:MAX_DETAILS]:
+    room = MAX_DETAILS if message.alert is not None else MAX_DETAILS_ALONE
+    for label, value in message.details[:room]:
         facts.append((clean(label, MAX_LABEL_CHARS), clean(value)))
-    if len(message.details) > MAX_DETAILS:
-        facts.append(("more", f"{len(message.details) - MAX_DETAILS} further details left out"))
+    if len(message.details) > room:
+        facts.append(("more", f"{len(message.details) - room} further details left out"))
+    if message.incident is not None:
+        facts.append(
+            ("incident", f"{clean(message.incident.incident_id)}, {message.incident.state}")
+        )
     facts.append(("time", message.at.isoformat(timespec="milliseconds")))
     return Rendered(
         severity=message.severity.label.upper(),
@@ -180,6 +196,25 @@ def render_text(message: Message) -> list[str]:
     return lines
 
 
+def agents_of(incident: Incident) -> str:
+    """Its agents in one line, clean: as many by name as it has room for, of the others a count."""
+    named: list[str] = []
+    for agent in incident.agents:
+        name = clean(agent, MAX_LABEL_CHARS)
+        if len(", ".join([*named, name])) > MAX_LINE_CHARS - MAX_LABEL_CHARS:
+            break
+        named.append(name)
+    others = max(incident.agent_count, len(incident.agents)) - len(named)
+    return ", ".join(named) + (f" and {others:,} more" if others else "")
+
+
+def _incident_facts(incident: Incident) -> list[tuple[str, str]]:
+    facts = [(f"{incident.agent_count:,} agents", agents_of(incident))]
+    facts.append(("in common", clean(incident.sentence, MAX_LINE_CHARS)))
+    kinds = clean(", ".join(incident.detectors))
+    return [*facts, ("anomalies in all", f"{incident.anomaly_count:,} ({kinds})")]
+
+
 def _alert_facts(alert: Alert) -> list[tuple[str, str]]:
     worst = alert.worst
     unit = clean(worst.unit, MAX_LABEL_CHARS)
@@ -196,6 +231,8 @@ def _alert_facts(alert: Alert) -> list[tuple[str, str]]:
     if not alert.calibrated:
         facts.append(("uncalibrated", "an estimate; by itself it never cuts an agent off"))
     facts.append(("severity", alert.severity.label))
+    if alert.state == "acknowledged" and alert.acknowledged_by is not None:
+        facts.append(("acknowledged by", clean(alert.acknowledged_by)))
     if alert.role is not None:
         facts.append(("role", clean(alert.role)))
     if worst.trace_id is not None:
@@ -229,7 +266,13 @@ def _order(message: Message) -> tuple[str, str] | None:
         verb, label = "restore", "to give it back"
     else:
         return None
-    about = f"alert {message.alert.alert_id}" if message.alert else f"trip {message.trip_id}"
+    if not message.agent_id and message.alert is None:
+        return None  # about no agent, or about a whole fleet
+    about = f"trip {message.trip_id}"
+    if message.alert is not None:
+        about = f"alert {message.alert.alert_id}"
+    elif message.incident is not None:
+        about = f"incident {message.incident.incident_id}"
     line = command(verb, message.agent_id, about)
     if line is None:
         return label, "this id cannot be pasted safely: take it from `tripswitch alerts --json`"

@@ -4,13 +4,15 @@ r"""A message as Slack blocks, within Slack's limits and with nothing in it that
   `plain_text`): Slack does not parse these, so `*`, `<!channel>`, `:tada:` and links stay text.
 - The notification text beside the blocks is the one place that Slack may parse; `slack_escape`
   disarms it, and it holds no more than the agent's id.
+- The one mention is that of the owner whom the settings name.
 """
 
 import re
 from typing import Any, NamedTuple
 
 from alerting.message import Message
-from alerting.render import clean, render
+from alerting.render import Rendered, clean, render
+from alerting.slack_buttons import actions, plain
 
 
 class SlackText(NamedTuple):
@@ -20,7 +22,9 @@ class SlackText(NamedTuple):
     text: str
 
 
-def render_slack(message: Message, key: str, *, brief: bool = False) -> SlackText:
+def render_slack(
+    message: Message, key: str, *, brief: bool = False, buttons: bool = False
+) -> SlackText:
     """Say a message in Block Kit, within Slack's limits whatever the message holds.
 
     Event text appears only as rich-text `text` elements, which Slack shows as they are.
@@ -33,27 +37,19 @@ def render_slack(message: Message, key: str, *, brief: bool = False) -> SlackTex
         The delivery's key; its start is shown so that people recognise a repeat.
     brief
         Leave the facts out: for a second try where Slack refused the whole message.
+    buttons
+        Offer what people can do about it.
     """
     parts = render(message)
-    said: list[dict[str, Any]] = [_section(_text(parts.headline, bold=True))]
-    if not brief:
-        facts = [
-            (_text(f"{label}: ", bold=True), _text(f"{value}\n"))
-            for label, value in parts.facts
-            if value != parts.headline
-        ]
-        said.append(_section(*(element for fact in facts for element in fact)))
-    if parts.order is not None:
-        label, line = parts.order
-        said.append(_section(_text(f"{label}:", bold=True)))
-        said.append({"type": "rich_text_preformatted", "elements": [_text(line)]})
-    blocks: list[dict[str, Any]] = [
-        {"type": "header", "text": _plain(f"{parts.severity}: {parts.words}")},
-        *({"type": "rich_text", "elements": [element]} for element in said),
-        {"type": "context", "elements": [_plain(f"delivery {clean(key, 12)}")]},
-    ]
-    agent = slack_escape(clean(message.agent_id, 100))
-    return SlackText(blocks, f"{parts.severity}: {parts.words}, agent {agent}")
+    offered = actions(message) if buttons else None
+    return SlackText(_blocks(parts, message, key, brief, offered), _notification(message, parts))
+
+
+def render_reply(message: Message, key: str, *, brief: bool = False) -> SlackText:
+    """Say what is new in an incident, below the message that tells all about it."""
+    news = message.model_copy(update={"alert": None, "incident": None, "owner": None})
+    parts = render(news)._replace(order=None)
+    return SlackText(_blocks(parts, message, key, brief), _notification(message, parts))
 
 
 def slack_escape(text: str) -> str:
@@ -71,8 +67,49 @@ def slack_escape(text: str) -> str:
     return re.sub(r"(?<![^\W_])_|_(?![^\W_])", "‗", text)  # inside a word it marks nothing
 
 
-def _plain(text: str) -> dict[str, Any]:
-    return {"type": "plain_text", "text": text, "emoji": False}
+def _blocks(
+    parts: Rendered,
+    message: Message,
+    key: str,
+    brief: bool,
+    offered: dict[str, Any] | None = None,
+) -> list[dict[str, Any]]:
+    headline = [_text(parts.headline, bold=True), *_mention(message.mention)]
+    said: list[dict[str, Any]] = [_section(*headline)]
+    if not brief:
+        facts = [
+            (_text(f"{label}: ", bold=True), _text(f"{value}\n"))
+            for label, value in parts.facts
+            if value != parts.headline
+        ]
+        said.append(_section(*(element for fact in facts for element in fact)))
+    if parts.order is not None:
+        label, line = parts.order
+        said.append(_section(_text(f"{label}:", bold=True)))
+        said.append({"type": "rich_text_preformatted", "elements": [_text(line)]})
+    return [
+        {"type": "header", "text": plain(f"{parts.severity}: {parts.words}")},
+        *({"type": "rich_text", "elements": [element]} for element in said),
+        *([offered] if offered else []),
+        {"type": "context", "elements": [plain(f"delivery {clean(key, 12)}")]},
+    ]
+
+
+def _notification(message: Message, parts: Rendered) -> str:
+    said = f"{parts.severity}: {parts.words}"
+    incident = message.incident
+    if incident is not None and incident.agent_count > 1:
+        return f"{said}, {incident.agent_count:,} agents"
+    agent = slack_escape(clean(message.agent_id, 100))
+    return f"{said}, agent {agent}" if agent else said
+
+
+def _mention(owner: str | None) -> list[dict[str, Any]]:
+    """What makes Slack tell the owner, whose id is from the settings; nothing if it is no id."""
+    if owner is None or not re.fullmatch(r"[SUW][A-Z0-9]{2,40}", owner):
+        return []
+    kind = "usergroup" if owner.startswith("S") else "user"
+    return [_text(" "), {"type": kind, f"{kind}_id": owner}]
 
 
 def _text(text: str, *, bold: bool = False) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from monitor.config_points import PointConfigs
 from monitor.config_routes import OwnerConfigs, RouteConfigs, check_receivers
 from monitor.config_section import Seconds, Section
 from monitor.config_serve import ServeConfig
+from monitor.config_slack import SlackConfig
 from monitor.config_trip import TripConfig
 from monitor.errors import UsageError
 
@@ -112,19 +113,16 @@ class AlertsConfig(Section):
 
     quiet_s: Seconds = 3600.0
     """An alert without a new anomaly for this long is resolved."""
+    together_s: Seconds = 300.0
+    """Agents of one role or version that turn odd within this are one incident."""
+    storm_agents: Annotated[int, Field(ge=2, le=1000)] = 50
+    """More agents than this that turn odd within `together_s` are one incident, whoever they are."""
+    remind_s: Seconds = 14_400.0
+    """A high or critical incident that nobody acknowledges is told again after this, then after
+    twice as long each time, up to a day."""
     terminal: bool = True
     fallback: tuple[str, ...] = ()
     """Receivers of what no route takes, and of what all others refused; by default every one."""
-
-
-class SlackConfig(Section):
-    """Slack: set a channel and a bot token and alerts go there."""
-
-    channel: str | None = None
-    bot_token: SecretStr | None = None
-    bot_token_file: Path | None = None
-    api_url: str = "https://slack.com/api/"
-    timeout_s: Seconds = 10.0
 
 
 class MetricsConfig(Section):

@@ -12,7 +12,9 @@ from sqlalchemy.exc import ArgumentError
 from monitor.errors import UsageError
 
 ENV_PREFIX: Final = "TRIPSWITCH_"
-SECRET_KEYS: Final = frozenset({"app_token", "bot_token", "sasl_password", "ssl_password", "password"})
+SECRET_KEYS: Final = frozenset(
+    {"app_token", "bot_token", "sasl_password", "ssl_password", "password"}
+)
 
 
 def reasons(error: ValidationError, root: type[BaseModel]) -> str:

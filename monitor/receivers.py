@@ -5,7 +5,8 @@ from typing import TextIO
 from alerting.notify.slack import SlackReceiver
 from alerting.notify.terminal import TerminalReceiver
 from alerting.ports import Receiver
-from monitor.config import Config, SlackConfig
+from monitor.config import Config
+from monitor.config_slack import SlackConfig
 from monitor.errors import UsageError
 
 
@@ -51,4 +52,5 @@ def _slack(slack: SlackConfig, channel: str) -> SlackReceiver:
         )
     if not slack.api_url.startswith(("https://", "http://")):
         raise UsageError(f"slack.api_url {slack.api_url!r} is no URL that starts with https://")
-    return SlackReceiver(channel, token, slack.api_url, slack.timeout_s)
+    has_buttons = slack.app_token is not None
+    return SlackReceiver(channel, token, slack.api_url, slack.timeout_s, buttons=has_buttons)

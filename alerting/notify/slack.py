@@ -1,57 +1,51 @@
-"""Tells people in a Slack channel, through chat.postMessage."""
+"""Tells people in a Slack channel: a message for each incident, and below it what becomes of it.
 
-import logging
-import math
-import queue
-import re
-import threading
-from collections.abc import Callable
+- An incident's first message, the root, is changed in place so that it always shows how things
+  stand. What somebody should notice is also said in a reply, in the root's thread.
+- No message twice: after an attempt of which nobody saw the answer the channel, or the thread, is
+  searched for the delivery's key first.
+"""
+
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
 from typing import Any, Final
-from urllib.error import URLError
 
-from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
-from slack_sdk.web import SlackResponse
 
-from alerting.message import Message
-from alerting.ports import DeliveryError
-from alerting.render_slack import render_slack
+from alerting.message import Message, MessageKind
+from alerting.notify.slack_search import EVENT_TYPE, SlackSearch
+from alerting.notify.slack_web import Limit, SlackWeb, code_of, was_refused
+from alerting.render_slack import SlackText, render_reply, render_slack
+from detectors.finding import Severity
 
-EVENT_TYPE: Final = "tripswitch_delivery"
+SILENT: Final = frozenset[MessageKind](("updated",))
+"""Kinds of which the root tells enough."""
+GAP_S: Final = 1.0
+"""Slack takes about one message a second in a channel."""
 
-_HINTS: Final = {
-    "invalid_auth": "the bot token is wrong",
-    "not_authed": "no bot token was sent",
-    "account_inactive": "the bot token belongs to a removed app or workspace",
-    "token_revoked": "the bot token was revoked",
-    "token_expired": "the bot token has expired",
-    "missing_scope": "give the app the scope chat:write",
-    "channel_not_found": "check slack.channel, and invite the app if the channel is private",
-    "not_in_channel": "invite the app to the channel",
-    "is_archived": "the channel is archived",
-}
-_RETRYABLE: Final = frozenset(
-    (
-        "ratelimited",
-        "rate_limited",
-        "internal_error",
-        "fatal_error",
-        "service_unavailable",
-        "request_timeout",
-        "team_added_to_org",
-        "external_channel_migrating",
-    )
-)
 _REFUSED_FORM: Final = frozenset(
     ("invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long")
 )
+_ROOT_GONE: Final = frozenset(("message_not_found", "thread_not_found"))
+_NOT_CHANGED: Final = frozenset(("cant_update_message", "edit_window_closed"))
+_MAX_REFUSED: Final = 1000
 
-# The SDK logs at error level what it could not send and at debug level the whole payload; what
-# fails is reported as a DeliveryError, which never holds a secret.
-_sdk_log = logging.getLogger(f"{__name__}.sdk")
-_sdk_log.setLevel(logging.CRITICAL)
-_sdk_log.propagate = False
-_sdk_log.addHandler(logging.NullHandler())
+
+@dataclass
+class _Attempt:
+    """One attempt at a delivery.
+
+    Attributes
+    ----------
+    in_doubt
+        Whether the message may stand in Slack already.
+    """
+
+    message: Message
+    key: str
+    in_doubt: bool
+    limit: Limit
 
 
 class SlackReceiver:
@@ -60,153 +54,170 @@ class SlackReceiver:
     Parameters
     ----------
     channel
-        Id or name of the channel.
+        Id of the channel; its name will do, but cannot be searched.
     token
-        Bot token with the scope `chat:write`.
+        Bot token with the scopes `chat:write` and, for the search, `channels:history`.
     api_url
         Where the Web API is.
     timeout_s
         Longest time that one attempt may take, in seconds.
+    name
+        Its name among the receivers.
+    buttons
+        Whether there is somebody to press buttons for: Socket Mode is on.
+    gap_s
+        How long to wait between two messages, in seconds.
     """
 
-    name = "slack"
-
-    def __init__(self, channel: str, token: str, api_url: str, timeout_s: float) -> None:
+    def __init__(
+        self,
+        channel: str,
+        token: str,
+        api_url: str,
+        timeout_s: float,
+        *,
+        name: str = "slack",
+        buttons: bool = False,
+        gap_s: float = GAP_S,
+    ) -> None:
+        self.name = name
         self._channel = channel
-        self._timeout_s = timeout_s
-        # No retry handlers: the dispatcher retries, and has to see Retry-After to rest for it.
-        self._client = WebClient(
-            token=token,
-            base_url=api_url,
-            timeout=math.ceil(timeout_s),
-            retry_handlers=[],
-            logger=_sdk_log,
-        )
+        self._buttons = buttons
+        self._gap_s = gap_s
+        self._free_at_s = 0.0
+        self._web = SlackWeb(token, api_url, timeout_s)
+        self._search = SlackSearch(self._web.client)
+        self._refused: OrderedDict[str, int] = OrderedDict()
+        """Deliveries that surely do not stand in Slack, with the last attempt's number."""
 
     def send(
-        self,
-        message: Message,
-        key: str,
-        thread: str | None = None,  # noqa: ARG002 - stands alone so far
-        attempt: int = 1,  # noqa: ARG002
-    ) -> None:
-        """Post one message; its key stands in the message's metadata.
+        self, message: Message, key: str, thread: str | None = None, attempt: int = 1
+    ) -> str | None:
+        """Post one message, or change the root of its thread and reply there.
 
-        If Slack refuses the form, a brief one is tried at once: better a short alert than none.
+        The key stands in the message's metadata. If Slack refuses the form, a brief one is tried
+        at once: better a short alert than none.
+
+        Returns
+        -------
+        str or None
+            `CHANNEL:TS` of the root; None for a message that stands alone.
 
         Raises
         ------
         DeliveryError
             If Slack did not take it.
         """
-        try:
-            _within(self._timeout_s, lambda: self._post_either(message, key))
-        except SlackApiError as error:
-            raise _delivery_error(error.response) from None
-        except TimeoutError:
-            raise DeliveryError(
-                f"Slack did not answer within {self._timeout_s:g} s", retryable=True
-            ) from None
-        except OSError as error:
-            raise DeliveryError(f"Slack cannot be reached: {_why(error)}", retryable=True) from None
-        except Exception as error:
-            # The SDK lets through whatever a broken answer makes it raise. Only the type is said:
-            # the text could quote the request's headers.
-            raise DeliveryError(
-                f"Slack's answer cannot be read ({type(error).__name__})", retryable=True
-            ) from None
+        known = attempt == 1 or self._refused.pop(key, 0) == attempt - 1
+        if thread is None or message.kind not in SILENT:
+            self._await_turn()
+
+        def tell(limit: Limit) -> str | None:
+            this = _Attempt(message, key, in_doubt=not known, limit=limit)
+            try:
+                return self._tell(this, thread)
+            except Exception:
+                if not this.in_doubt:
+                    self._refused[key] = attempt
+                    if len(self._refused) > _MAX_REFUSED:
+                        self._refused.popitem(last=False)
+                raise
+
+        return self._web.within(tell)
 
     def close(self) -> None:
         """Nothing to release: each request has a connection of its own."""
 
-    def _post_either(self, message: Message, key: str) -> None:
+    def _tell(self, this: _Attempt, thread: str | None) -> str | None:
+        channel, _, root = (thread or "").partition(":")
+        if root and self._change(this, channel, root):
+            if this.message.kind not in SILENT:
+                self._say(this, channel, root)
+            return thread
+        said = self._say(this, self._channel, None)
+        return said if this.message.thread else None
+
+    def _say(self, this: _Attempt, channel: str, root: str | None) -> str:
+        """Post a message, unless it stands there already; returns its place."""
+        if this.in_doubt:
+            since_s = this.message.at.timestamp()
+            found = self._search.find(
+                this.key, channel=channel, root=root, since_s=since_s, limit=this.limit
+            )
+            if found is not None:
+                return f"{channel}:{found}"
+            this.in_doubt = False
         try:
-            self._post(message, key, brief=False)
+            answer = self._post(this, channel, root, brief=False)
         except SlackApiError as error:
-            if _code(error.response) not in _REFUSED_FORM:
+            if code_of(error.response) not in _REFUSED_FORM:
                 raise
-            self._post(message, key, brief=True)
+            answer = self._post(this, channel, root, brief=True)
+        if root is None:
+            self._channel = answer["channel"]  # its id, where it was known by name
+        return f"{answer['channel']}:{answer['ts']}"
 
-    def _post(self, message: Message, key: str, *, brief: bool) -> None:
-        said = render_slack(message, key, brief=brief)
-        self._client.chat_postMessage(
-            channel=self._channel,
-            blocks=said.blocks,
-            text=said.text,
-            parse="none",
-            link_names=False,
-            mrkdwn=False,
-            unfurl_links=False,
-            unfurl_media=False,
-            metadata={"event_type": EVENT_TYPE, "event_payload": {"key": key}},
-        )
-
-
-def _within(limit_s: float, call: Callable[[], None]) -> None:
-    """Run `call` for at most `limit_s` seconds.
-
-    The SDK's timeout is one per wait on the socket, so that an answer that drips in, or a name
-    server that hangs, would never reach it. What outlasts the limit is left to a daemon thread.
-
-    Raises
-    ------
-    TimeoutError
-        If the limit was reached; the call may still succeed later.
-    """
-    outcome: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
-
-    def run() -> None:
+    def _post(self, this: _Attempt, channel: str, root: str | None, *, brief: bool) -> Any:
+        said = self._root(this, brief=brief) if root is None else _reply(this, brief=brief)
+        this.limit.check()
+        this.in_doubt = True
         try:
-            call()
-        except Exception as error:
-            outcome.put(error)
-        else:
-            outcome.put(None)
+            return self._web.client.chat_postMessage(
+                channel=channel,
+                blocks=said.blocks,
+                text=said.text,
+                parse="none",
+                link_names=False,
+                thread_ts=root,
+                reply_broadcast=True if root and _is_urgent(this.message) else None,
+                mrkdwn=False,
+                unfurl_links=False,
+                unfurl_media=False,
+                metadata={"event_type": EVENT_TYPE, "event_payload": {"key": this.key}},
+            )
+        except SlackApiError as error:
+            this.in_doubt = not was_refused(error)
+            raise
 
-    threading.Thread(target=run, name="slack-send", daemon=True).start()
-    try:
-        error = outcome.get(timeout=limit_s)
-    except queue.Empty:
-        raise TimeoutError from None
-    if error is not None:
-        raise error
+    def _change(self, this: _Attempt, channel: str, root: str) -> bool:
+        """Let the root show how things stand; False if it is gone and a new one is needed."""
+        for brief in (False, True):
+            said = self._root(this, brief=brief)
+            this.limit.check()
+            try:
+                self._web.client.chat_update(
+                    channel=channel,
+                    ts=root,
+                    blocks=said.blocks,
+                    text=said.text,
+                    parse="none",
+                    link_names=False,
+                )
+            except SlackApiError as error:
+                code = code_of(error.response)
+                if code in _ROOT_GONE:
+                    return False
+                if code in _NOT_CHANGED:  # the thread tells the rest
+                    return True
+                if code not in _REFUSED_FORM or brief:
+                    raise
+            else:
+                return True
+        return True
+
+    def _root(self, this: _Attempt, *, brief: bool) -> SlackText:
+        return render_slack(this.message, this.key, brief=brief, buttons=self._buttons)
+
+    def _await_turn(self) -> None:
+        """Keep the gap between two messages; that is no part of the time that Slack has."""
+        time.sleep(max(0.0, self._free_at_s - time.monotonic()))
+        self._free_at_s = time.monotonic() + self._gap_s
 
 
-def _delivery_error(response: SlackResponse) -> DeliveryError:
-    status, code = response.status_code, _code(response)
-    if status == 429 or code in ("ratelimited", "rate_limited"):
-        return DeliveryError(
-            "Slack's rate limit is reached",
-            retryable=True,
-            retry_after_s=_retry_after_s(response.headers),
-        )
-    if code is not None:
-        hint = f": {_HINTS[code]}" if code in _HINTS else ""
-        retryable = code in _RETRYABLE or status >= 500
-        return DeliveryError(f"Slack says {code}{hint}", retryable=retryable)
-    if status == 200:  # a proxy or a login page in between
-        return DeliveryError("Slack's answer is no JSON; check slack.api_url", retryable=True)
-    hint = "" if status >= 500 else "; check slack.api_url"
-    return DeliveryError(
-        f"Slack answers HTTP {status}{hint}", retryable=status >= 500 or status == 408
-    )
+def _reply(this: _Attempt, *, brief: bool) -> SlackText:
+    return render_reply(this.message, this.key, brief=brief)
 
 
-def _code(response: SlackResponse) -> str | None:
-    """Slack's error code; None if the answer has none, such as a proxy's page."""
-    data: Any = response.data
-    code = data.get("error") if isinstance(data, dict) else None
-    return code if isinstance(code, str) and re.fullmatch(r"[a-z_]{1,60}", code) else None
-
-
-def _retry_after_s(headers: dict[str, str]) -> float | None:
-    value = next((v for name, v in headers.items() if name.lower() == "retry-after"), "")
-    return float(value) if re.fullmatch(r"\d{1,9}", value) else None
-
-
-def _why(error: OSError) -> str:
-    """The system's own words; other errors may quote what was sent."""
-    cause = error.reason if isinstance(error, URLError) else error
-    if isinstance(cause, OSError) and cause.strerror:
-        return cause.strerror
-    return type(cause).__name__
+def _is_urgent(message: Message) -> bool:
+    """Whether a reply has to be seen in the channel, too: one thread may have a lot in it."""
+    return message.kind == "raised" and message.severity == Severity.CRITICAL

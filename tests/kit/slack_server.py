@@ -1,16 +1,23 @@
-"""An HTTP server that answers as Slack's Web API does: chat.postMessage and auth.test."""
+"""An HTTP server that answers as Slack's Web API does, with faults to order."""
 
 import contextlib
 import json
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar, Final
+from urllib.parse import parse_qsl, urlsplit
 
-TOKEN: Final = "xoxb-2222-tests-only-SECRET"
-CHANNEL: Final = "C0ALERTS"
+from tests.kit.slack_blocks import block_faults
+from tests.kit.slack_people import People
+from tests.kit.slack_workspace import APP_TOKEN, CHANNEL, TEAM, TOKEN, Posted, Workspace
+
+__all__ = [
+    "APP_TOKEN", "CHANNEL", "DRIP", "DROP", "HANG", "LOSE", "OK", "TEAM", "TOKEN", "Answer",
+    "SlackServer", "block_faults", "slack_server",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -20,12 +27,16 @@ class Answer:
     status: int = 200
     body: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    takes: bool | None = None
+    """Whether what was asked is done; by default it is where Slack's own answer is given."""
     hang: bool = False
     """Take the message, then answer nothing until the server is closed."""
     drip: bool = False
     """Send one byte now and then: no single wait on the socket ever times out."""
     drop: bool = False
     """Take the message, then cut the connection before answering."""
+    slow_s: float = 0.0
+    """Take the message, and answer after so long."""
 
     @classmethod
     def error(cls, code: str) -> "Answer":
@@ -41,31 +52,20 @@ OK: Final = Answer()
 HANG: Final = Answer(hang=True)
 DRIP: Final = Answer(drip=True)
 DROP: Final = Answer(drop=True)
+LOSE: Final = Answer(drop=True, takes=False)
+"""Cut the connection without having taken the message."""
 
 
-@dataclass(frozen=True)
-class Posted:
-    """One request as it came in."""
-
-    method: str
-    payload: dict[str, Any]
-    authorization: str
-
-    @property
-    def key(self) -> str:
-        return str(self.payload["metadata"]["event_payload"]["key"])
-
-
-class SlackServer:
+class SlackServer(Workspace):
     """The server; `url` is its `api_url`."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.requests: list[Posted] = []
         """Everything that was asked, refused or not."""
-        self.accepted: list[Posted] = []
-        """What stands in the channel."""
         self.script: deque[Answer] = deque()
-        """Answers to the next requests, in turn; then `OK`."""
+        """Answers to the next requests, in turn; then what `fault` says, and else `OK`."""
+        self.fault: Callable[[Posted], Answer | None] = lambda _: None
         self.closing = threading.Event()
         handler = type("Handler", (_Handler,), {"slack": self})
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -73,28 +73,19 @@ class SlackServer:
         self.url = f"http://127.0.0.1:{self._http.server_port}/api/"
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
+        self.people = People(self)
+        self.socket_url = self.people.url
 
     def close(self) -> None:
         self.closing.set()
+        self.people.close()
         self._http.shutdown()
         self._http.server_close()
         self._thread.join()
 
-    def judge(self, posted: Posted) -> dict[str, Any]:
-        """What Slack says to a request that nothing was scripted for."""
-        if posted.authorization != f"Bearer {TOKEN}":
-            return {"ok": False, "error": "invalid_auth"}
-        if posted.method == "auth.test":
-            return {"ok": True, "team": "tests", "user": "tripswitch"}
-        if posted.method != "chat.postMessage":
-            return {"ok": False, "error": "unknown_method"}
-        if posted.payload.get("channel") != CHANNEL:
-            return {"ok": False, "error": "channel_not_found"}
-        faults = block_faults(posted.payload.get("blocks", []))
-        if faults:
-            messages = {"messages": faults}
-            return {"ok": False, "error": "invalid_blocks", "response_metadata": messages}
-        return {"ok": True, "channel": CHANNEL, "ts": f"{len(self.accepted)}.0"}
+    def asked(self, method: str) -> list[Posted]:
+        """The requests of one method."""
+        return [posted for posted in self.requests if posted.method == method]
 
 
 @contextlib.contextmanager
@@ -109,23 +100,25 @@ def slack_server() -> Iterator[SlackServer]:
 class _Handler(BaseHTTPRequestHandler):
     slack: ClassVar[SlackServer]
 
+    def do_GET(self) -> None:
+        self.do_POST()
+
     def do_POST(self) -> None:
-        raw = self.rfile.read(int(self.headers["Content-Length"]))
-        is_json = self.headers["Content-Type"].startswith("application/json")
+        where = urlsplit(self.path)
         posted = Posted(
-            method=self.path.removeprefix("/api/"),
-            payload=json.loads(raw) if is_json else {},
+            method=where.path.removeprefix("/api/"),
+            payload=dict(parse_qsl(where.query)) | self._body(),
             authorization=self.headers.get("Authorization", ""),
         )
         slack = self.slack
         slack.requests.append(posted)
-        answer = slack.script.popleft() if slack.script else OK
-        said = slack.judge(posted)
+        answer = slack.script.popleft() if slack.script else slack.fault(posted) or OK
+        own = answer.status == 200 and answer.body is None
+        said = slack.judge(posted, takes=own if answer.takes is None else answer.takes)
         body = (answer.body if answer.body is not None else json.dumps(said)).encode()
-        if answer.status == 200 and answer.body is None and said["ok"]:
-            slack.accepted.append(posted)
         if answer.hang:
             slack.closing.wait(30)
+        slack.closing.wait(answer.slow_s)
         if answer.hang or answer.drop:
             return
         self.send_response(answer.status)
@@ -140,56 +133,14 @@ class _Handler(BaseHTTPRequestHandler):
                     self.wfile.write(bytes([byte]))
                 if slack.closing.wait(0.1):
                     return
-        self.wfile.write(body)
+        with contextlib.suppress(ConnectionError):
+            self.wfile.write(body)
+
+    def _body(self) -> dict[str, Any]:
+        raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.headers.get("Content-Type", "").startswith("application/json"):
+            return dict(json.loads(raw))
+        return dict(parse_qsl(raw.decode()))
 
     def log_message(self, *args: object) -> None:
         """Say nothing."""
-
-
-def block_faults(blocks: list[dict[str, Any]]) -> list[str]:
-    """What of a message's blocks breaks Slack's rules, as far as these blocks use them."""
-    faults = [] if 1 <= len(blocks) <= 50 else [f"{len(blocks)} blocks, 1 to 50 are allowed"]
-    if len(json.dumps(blocks, ensure_ascii=False)) > 13_000:
-        faults.append("blocks too long")
-    for number, block in enumerate(blocks):
-        faults += [f"block {number}: {fault}" for fault in _faults(block)]
-    return faults
-
-
-def _faults(block: dict[str, Any]) -> list[str]:
-    match block["type"]:
-        case "header":
-            return _text_faults(block["text"], ("plain_text",), 150)
-        case "section":
-            faults = []
-            if "text" in block:
-                faults += _text_faults(block["text"], ("plain_text", "mrkdwn"), 3000)
-            if len(block.get("fields", [])) > 10:
-                faults.append("more than 10 fields")
-            for item in block.get("fields", []):
-                faults += _text_faults(item, ("plain_text", "mrkdwn"), 2000)
-            return faults
-        case "context":
-            faults = [] if 1 <= len(block["elements"]) <= 10 else ["1 to 10 elements"]
-            for item in block["elements"]:
-                faults += _text_faults(item, ("plain_text", "mrkdwn"), 3000)
-            return faults
-        case "rich_text":
-            return [fault for element in block["elements"] for fault in _rich_faults(element)]
-        case kind:
-            return [f"unknown type {kind}"]
-
-
-def _text_faults(item: dict[str, Any], kinds: tuple[str, ...], limit: int) -> list[str]:
-    faults = [] if item["type"] in kinds else [f"text of type {item['type']}"]
-    if not 1 <= len(item["text"]) <= limit:
-        faults.append(f"text of {len(item['text'])} characters, 1 to {limit} are allowed")
-    return faults
-
-
-def _rich_faults(element: dict[str, Any]) -> list[str]:
-    if element["type"] not in ("rich_text_section", "rich_text_preformatted"):
-        return [f"rich text element of type {element['type']}"]
-    if not element["elements"]:
-        return ["empty rich text element"]
-    return [fault for item in element["elements"] for fault in _text_faults(item, ("text",), 3000)]

@@ -18,6 +18,7 @@ from monitor import (
     config_detection,
     config_points,
     config_serve,
+    config_slack,
     config_trip,
 )
 from monitor.cli.app import MODULES, app, register, run
@@ -63,7 +64,7 @@ def keys(model: type[BaseModel]) -> list[str]:
     "section",
     [
         config.SourceConfig, config.KafkaConfig, config.StoreConfig, config.AlertsConfig,
-        config.SlackConfig, config_trip.TripRule, config_trip.TripConfig,
+        config_slack.SlackConfig, config_trip.TripRule, config_trip.TripConfig,
         config.MetricsConfig, config.RetentionConfig,
         config.Config, config_detection.BudgetConfig, config_detection.LearningConfig,
         config_detection.DriftConfig, config_detection.PrivilegeConfig,
@@ -77,7 +78,7 @@ def keys(model: type[BaseModel]) -> list[str]:
 def test_every_setting_is_in_the_example(section: type[BaseModel]) -> None:
     said_elsewhere = {"path", "rules"}  # in a comment, as a table of its own
     for key in keys(section):
-        secret = key in ("bot_token", "sasl_password", "ssl_password", "password")
+        secret = key in ("app_token", "bot_token", "sasl_password", "ssl_password", "password")
         place = key.upper() if secret else key
         assert place in EXAMPLE or key in said_elsewhere, key
 
@@ -88,7 +89,8 @@ def test_the_example_is_taken_as_it_is(tmp_path: Path) -> None:
     uncommented = re.sub(r"^# (\w+ = |\[)", r"\1", EXAMPLE, flags=re.MULTILINE)
     data = tomllib.loads(uncommented)
     for section, key in (("kafka", "sasl_password_file"), ("kafka", "ssl_password_file"),
-                         ("store", "password_file"), ("slack", "bot_token_file")):  # fmt: skip
+                         ("store", "password_file"), ("slack", "bot_token_file"),
+                         ("slack", "app_token_file")):  # fmt: skip
         secret = tmp_path / f"{section}-{key}"
         secret.write_text("s")
         uncommented = uncommented.replace(str(data[section][key]), str(secret))
