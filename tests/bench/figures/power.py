@@ -24,8 +24,8 @@ from tests.kit.benign.arrivals import DAY_S, HOUR_S
 from tests.kit.benign.fast import FastAgent
 from tests.kit.benign.kinds import KINDS, START_S, TEN_A_SECOND, crowd
 
-AGENTS: Final = 24
-AGENTS_QUICKLY: Final = 4
+AGENTS: Final = 8
+AGENTS_QUICKLY: Final = 2
 SHARDS: Final = 2
 LEARNED_S: Final = 28 * DAY_S
 STARTS_S: Final = (10 * HOUR_S, DAY_S + 14 * HOUR_S)
