@@ -69,7 +69,8 @@ class Publisher:
         self._config = config
         self._producer: Producer | None = None
         self._published: str | None = None
-        self._is_failing = False
+        self.failing: str | None = None
+        """Why the last head is not published; None if it is."""
 
     def publish(self) -> bool:
         """Publish the head unless it was the last one; whether there was something to publish.
@@ -89,13 +90,13 @@ class Publisher:
             self._send(store_id.encode(), value.model_dump_json().encode())
         except (KafkaError, KafkaClientError) as error:
             self.close()
-            if not self._is_failing:  # said once, not every time
+            if self.failing is None:  # said once, not every time
                 log.error("the audit's head is not published: %s", self._explain(error))
-            self._is_failing = True
+            self.failing = self._explain(error)
             return True
-        if self._is_failing:
+        if self.failing is not None:
             log.info("the audit's head is published again, up to entry %d", head.entries)
-        self._is_failing, self._published = False, head.hash
+        self.failing, self._published = None, head.hash
         return True
 
     def close(self) -> None:

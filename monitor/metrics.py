@@ -1,15 +1,12 @@
 """Figures for Prometheus. Labels are few and known beforehand: never an agent, never a text."""
 
-import logging
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from monitor.errors import TripswitchError
+from monitor.endpoint import Asked, serve
 from monitor.ledger.meter import Measured, Stage
-
-log = logging.getLogger(__name__)
 
 _FAST_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900)
 _SLOW_S: Final = (0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600)
@@ -65,24 +62,17 @@ class Metrics:
         outcome = "confirmed" if confirmed else "failed"
         self._points.labels(point, direction, outcome).inc()
 
-    def serve(self, host: str, port: int) -> Callable[[], None]:
-        """Answer `/metrics` from a thread of its own; returns how to stop that.
+    def serve(self, host: str, port: int, asked: Asked | None = None) -> Callable[[], None]:
+        """Answer `/metrics`, `/livez` and `/readyz` from threads of its own; returns how to stop.
+
+        Parameters
+        ----------
+        asked
+            Whether the daemon lives and is ready; None: it does and is.
 
         Raises
         ------
         TripswitchError
             If the port cannot be had.
         """
-        try:
-            server, thread = start_http_server(port, host, self.registry)
-        except OSError as error:
-            why = error.strerror or error
-            raise TripswitchError(f"metrics.port {port} on {host}: {why}") from None
-        log.info("metrics at http://%s:%d/metrics", host, server.server_port)
-
-        def stop() -> None:
-            server.shutdown()
-            server.server_close()
-            thread.join()
-
-        return stop
+        return serve(self.registry, host, port, asked)

@@ -38,6 +38,10 @@ class ServeChild:
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
+        self.ended_at_s: float | None = None
+        """When the child last ended by itself, on the monotonic clock."""
+        self.ended = ""
+        """With what."""
         self._thread = threading.Thread(target=self._keep, name="serve-child", daemon=True)
 
     @property
@@ -73,6 +77,7 @@ class ServeChild:
             ended = self._run()
             if self._stopping.is_set():
                 return
+            self.ended_at_s, self.ended = time.monotonic(), ended
             if time.monotonic() - began_s > _STEADY_AFTER_S:
                 pause_s = self._first_pause_s
             log.error("serve ended with %s; it is started again in %.0f s", ended, pause_s)

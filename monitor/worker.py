@@ -35,6 +35,7 @@ from monitor.decode import decode
 from monitor.ledger import intake
 from monitor.ledger.response import Response
 from monitor.owned import Owned
+from monitor.pulse import Pulse
 from monitor.roundup import Roundup
 from monitor.sources import Chunk, Record, Source
 from monitor.store import Store, shards
@@ -91,6 +92,7 @@ class Worker:
     roundup: Roundup | None = None
     timing: Timing = field(default_factory=Timing)
     counts: Counts = field(default_factory=Counts)
+    pulse: Pulse = field(default_factory=Pulse)
     owned: dict[int, Owned] = field(default_factory=dict)
     _stop: threading.Event = field(default_factory=threading.Event)
     _next_checkpoint_s: float = 0.0
@@ -119,6 +121,7 @@ class Worker:
 
     def step(self) -> bool:
         """One poll and all that follows; tells whether there was anything to read."""
+        self.pulse.turn()
         chunks = self.source.poll(self.timing.poll_s)
         read_at_s = time.time()
         changed = self._reassign()
@@ -169,10 +172,8 @@ class Worker:
         owned, place = Owned.take(self.store, name, partition, self.policy, self.owner)
         self.owned[partition] = owned
         owned.next_offset = self.source.start(partition, place)
-        where = "nothing read before"
-        if place is not None:
-            where = f"going on at {self.source.describe(place.next_offset)}"
-        log.info("claimed %s/%d, epoch %d, %s", name, partition, owned.claim.epoch, where)
+        at = "its start" if place is None else self.source.describe(place.next_offset)
+        log.info("claimed %s/%d, epoch %d, going on at %s", name, partition, owned.claim.epoch, at)
 
     def _consume(self, owned: Owned, chunk: Chunk) -> list[Anomaly]:
         """Feed a chunk to its shard, a slice at a time."""
@@ -203,6 +204,7 @@ class Worker:
                 self.watchtower.see(partition, event, offset, log_s)
         if events:
             owned.watermark_s = max(owned.watermark_s, events[-1][3])
+            self.pulse.skew.see(events)
         if self.roundup is not None and self.roundup.holds:
             self.roundup.see(owned.shard.profiles[event.agent_id] for event, *_ in events)
         self.counts.events += len(events)
@@ -211,9 +213,8 @@ class Worker:
     def _reject(self, refused: Sequence[DeadLetter]) -> None:
         """Keep what is no event; one line says so, however many there are."""
         self.counts.rejected += len(refused)
-        first = refused[0]
-        where = f"partition {first.partition}, {self.source.describe(first.offset)}"
-        log.warning("%d dead letters, the first %s: %s", len(refused), where, first.reason)
+        first, where = refused[0], self.source.describe(refused[0].offset)
+        log.warning("%d dead letters, the first at %s: %s", len(refused), where, first.reason)
         for letter in refused:
             try:
                 self.dead_letters.put(letter)
@@ -262,11 +263,12 @@ class Worker:
         self.counts.add(tally)
         if tally.changed_ids:
             log.warning("%s/%d: %d events came under ids that had other content; they were scored",
-                        self.source.name, owned.claim.partition, tally.changed_ids)  # fmt: skip
+                        self.source.name, partition, tally.changed_ids)  # fmt: skip
 
     def _drop(self, partition: int) -> None:
-        log.error("%s/%d was claimed by another process: dropped, nothing of it is saved or done",
-                  self.source.name, partition)  # fmt: skip
+        shard = f"{self.source.name}/{partition}"
+        log.error("%s was claimed by another process: dropped, nothing of it is saved", shard)
+        self.pulse.refuse(shard)
         self._let_go(partition)
 
     def _let_go(self, partition: int) -> bool:
@@ -289,6 +291,7 @@ class Worker:
                 if not held:
                     self.source.hold(True)
                     held = True
+                self.pulse.turn()
                 self.source.poll(RETRY_S)
                 if self._stop.wait(RETRY_S):
                     raise StoppedError

@@ -1,0 +1,201 @@
+"""Probes: what is wrong at this moment, one function or class a kind of trouble."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from sqlalchemy import Connection, func, select
+
+from alerting.health import Trouble
+from alerting.killswitch import OPEN
+from alerting.render import clean
+from monitor.config_health import HealthConfig
+from monitor.health_source import Ends, Pauses
+from monitor.ledger import deliveries
+from monitor.owned import Owned
+from monitor.serve_child import ServeChild
+from monitor.sources import SourceError
+from monitor.sources.log_file import GENERATION_BYTES
+from monitor.store.schema import points
+from monitor.worker import Worker
+
+_HOUR_S: Final = 3600.0
+_REFUSED_FOR_S: Final = 600.0
+_ENDED_FOR_S: Final = 60.0
+_NAMED: Final = 3
+
+Probe = Callable[[float], Iterator[Trouble]]
+"""Is given the time in seconds since the epoch."""
+
+
+@dataclass(slots=True)
+class SourceProbe:
+    """Lag, stalls and unusual rest of what this process reads."""
+
+    worker: Worker
+    ends: Ends | None
+    settings: HealthConfig
+    pauses: Pauses = field(default_factory=Pauses)
+    _moved: dict[int, tuple[int, float]] = field(default_factory=dict)
+    _silent_since_s: float | None = None
+    _events: int = 0
+
+    def __call__(self, now_s: float) -> Iterator[Trouble]:
+        """See `Probe`."""
+        name = self.worker.source.name
+        read = self.worker.counts.events + self.worker.counts.rejected
+        pause_s = self.pauses.see(read > self._events, now_s)
+        self._events = read
+        limit_s = self.settings.quiet_after_s or self.pauses.usual_s()
+        if limit_s is not None and pause_s > limit_s:
+            yield Trouble("quiet", name, f"no record came for {pause_s / 60:.0f} minutes")
+        if self.ends is None:
+            return
+        owned = dict(list(self.worker.owned.items()))  # the worker's thread changes it
+        try:
+            ends = self.ends.ask(owned.keys())
+        except SourceError as error:
+            self._silent_since_s = self._silent_since_s or now_s
+            if now_s - self._silent_since_s >= self.settings.stalled_s:
+                yield Trouble("stalled", name, f"the source gives no answer: {error}")
+            return
+        self._silent_since_s = None
+        yield from self._stalled(name, owned, ends, now_s)
+        yield from self._lag(name, owned, ends, now_s)
+
+    def _stalled(
+        self, name: str, owned: dict[int, Owned], ends: Mapping[int, int], now_s: float
+    ) -> Iterator[Trouble]:
+        self._moved = {number: self._moved[number] for number in owned if number in self._moved}
+        stuck = []
+        for number, one in owned.items():
+            at, since_s = self._moved.get(number, (one.next_offset, now_s))
+            if at != one.next_offset or one.next_offset >= ends.get(number, 0):
+                at, since_s = one.next_offset, now_s
+            elif now_s - since_s >= self.settings.stalled_s:
+                if self.ends is not None and self.ends.has_more(number, at):
+                    stuck.append(number)
+                else:
+                    since_s = now_s
+            self._moved[number] = at, since_s
+        if stuck:
+            named = ", ".join(map(str, stuck[:20]))
+            yield Trouble(
+                "stalled", name, f"nothing is read of partition {named} though it has more"
+            )
+
+    def _lag(
+        self, name: str, owned: dict[int, Owned], ends: Mapping[int, int], now_s: float
+    ) -> Iterator[Trouble]:
+        assert self.ends is not None
+        behind, oldest_s = 0, now_s
+        for number, one in owned.items():
+            left = ends.get(number, 0) - one.next_offset
+            if left > 0 and one.watermark_s:
+                behind += left
+                oldest_s = min(oldest_s, one.watermark_s)
+        if now_s - oldest_s > self.settings.lag_s:
+            many = f"{behind:,} {self.ends.unit}" if behind < GENERATION_BYTES else "rotated logs"
+            text = f"{many} behind; what is read now is {(now_s - oldest_s) / 60:.0f} minutes old"
+            yield Trouble("lag", name, text)
+
+
+@dataclass(slots=True)
+class WorkerProbe:
+    """A loop that hangs, checkpoints, dead letters and clocks."""
+
+    worker: Worker
+    settings: HealthConfig
+    _rejected: deque[tuple[float, int]] = field(default_factory=deque)
+    _unsaved_since: dict[int, tuple[int, float]] = field(default_factory=dict)
+
+    def __call__(self, now_s: float) -> Iterator[Trouble]:
+        """See `Probe`."""
+        name, pulse, settings = self.worker.source.name, self.worker.pulse, self.settings
+        hangs_s = time.monotonic() - pulse.turned_at_s
+        if hangs_s > settings.worker_s:
+            yield Trouble("worker", name, f"the loop has not turned for {hangs_s:.0f} s")
+        yield from self._dead_letters(name, now_s)
+        yield from self._unsaved(name, now_s)
+        refused_s = time.monotonic() - (pulse.refused_at_s or -_REFUSED_FOR_S)
+        if refused_s < _REFUSED_FOR_S:
+            text = f"{pulse.refused} was claimed by another process while it was read here"
+            yield Trouble("checkpoint", f"{name} (refused)", text)
+        skewed, of = pulse.skew.worst(settings.clock_skew_s)
+        if skewed:
+            named = ", ".join(
+                f"{clean(agent_id, 60)} {abs(skew_s):,.0f} s {'ahead' if skew_s > 0 else 'behind'}"
+                for agent_id, skew_s in skewed[:_NAMED]
+            )
+            text = f"clocks of {len(skewed):,} of {of:,} agents differ from the broker's: {named}"
+            yield Trouble("clock_skew", name, text)
+
+    def _dead_letters(self, name: str, now_s: float) -> Iterator[Trouble]:
+        """Counted over an hour, in steps of a minute."""
+        total = self.worker.counts.rejected
+        if not self._rejected or now_s - self._rejected[-1][0] >= 60.0:
+            self._rejected.append((now_s, total))
+        while now_s - self._rejected[0][0] > _HOUR_S:
+            self._rejected.popleft()
+            if not self._rejected:
+                self._rejected.append((now_s, total))
+        lately = total - self._rejected[0][1]
+        if lately >= self.settings.dead_letters_per_hour:
+            text = f"{lately:,} records of the last hour are no events and went to the dead letter"
+            yield Trouble("dead_letters", name, text)
+
+    def _unsaved(self, name: str, now_s: float) -> Iterator[Trouble]:
+        owned = dict(list(self.worker.owned.items()))
+        late = []
+        for number, one in owned.items():
+            saved, since_s = self._unsaved_since.get(number, (one.saved_offset, now_s))
+            if saved != one.saved_offset or one.next_offset <= one.saved_offset:
+                since_s = now_s
+            self._unsaved_since[number] = one.saved_offset, since_s
+            limit_s = max(self.settings.checkpoint_s, 6 * self.worker.timing.checkpoint_s)
+            if now_s - since_s > limit_s:
+                late.append(number)
+        self._unsaved_since = {n: of for n, of in self._unsaved_since.items() if n in owned}
+        if late:
+            named = ", ".join(map(str, late[:20]))
+            yield Trouble("checkpoint", name, f"what was read of partition {named} is not saved")
+
+
+def ledger_troubles(ledger: Connection, settings: HealthConfig, now_s: float) -> Iterator[Trouble]:
+    """What the ledger says of receivers and enforcement points; every process sees it alike."""
+    since_s = now_s - settings.undelivered_hours * _HOUR_S
+    found = deliveries.standings(ledger, attempts=settings.attempts, dead_since_s=since_s)
+    for name, one in found.items():
+        if one.failing:
+            waits_s = now_s - one.failing_since
+            text = f"{one.failing:,} messages wait for {name}, the first for {waits_s:.0f} s"
+            yield Trouble("receiver", name, f"{text}: {one.error}")
+        if one.dead:
+            text = f"{one.dead:,} messages were given up by {name}"
+            yield Trouble("undelivered", name, f"{text}: {one.dead_error}")
+    failing = (
+        select(points.c.point, func.count().label("count"), func.max(points.c.last_error))
+        .where(
+            points.c.state.in_(OPEN),
+            points.c.attempts >= settings.attempts,
+            points.c.last_error.is_not(None),
+        )
+        .group_by(points.c.point)
+    )
+    for point, count, error in ledger.execute(failing):
+        yield Trouble("point", point, f"{count:,} orders wait for {point}: {error}")
+
+
+def serve_probe(child: ServeChild) -> Probe:
+    """Whether the HTTP API that the daemon keeps has just died."""
+
+    def probe(now_s: float) -> Iterator[Trouble]:
+        del now_s
+        at_s = child.ended_at_s
+        if at_s is not None and time.monotonic() - at_s < _ENDED_FOR_S:
+            text = f"it ended with {child.ended}, and is started again"
+            yield Trouble("serve", "serve", text)
+
+    return probe
