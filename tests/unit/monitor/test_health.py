@@ -34,9 +34,9 @@ from monitor.store import Store
 from monitor.store.schema import outbox as table
 from monitor.store.schema import points
 from monitor.timing import Timing
+from tests.kit.events import raw_event
 from tests.kit.messages import message
 from tests.kit.slack_server import CHANNEL, TOKEN, Answer, SlackServer
-from tests.kit.events import raw_event
 
 NOW = 1_770_000_000.0
 
