@@ -45,18 +45,17 @@ class Cohort:
     def learn(self, run: Run) -> None:
         """Learn a run that is over and was not odd."""
         self.changed = True
-        terms: dict[tuple[int, str], Vocabulary] = {}
-        for step in run.steps:
-            if step.target is None:
+        terms: dict[tuple[Vocabulary, str], None] = {}  # each once a run, in order
+        for tool, target, *_ in run.steps:
+            if target is None:
                 continue
-            places = self._places.get(step.tool)
+            places = self._places.get(tool)
             if places is None:
                 if len(self._places) >= MAX_TOOLS:
                     del self._places[min(self._places, key=self._uses)]
-                places = self._places[step.tool] = tuple(Vocabulary() for _ in range(GRAINS))
-            for vocabulary, term in zip(places, chain(step.target), strict=False):
-                terms[id(vocabulary), term] = vocabulary
-        for (_, term), vocabulary in terms.items():
+                places = self._places[tool] = tuple(Vocabulary() for _ in range(GRAINS))
+            terms.update(dict.fromkeys(zip(places, chain(target), strict=False)))
+        for vocabulary, term in terms:
             vocabulary.learn(term)
         self.together.take(run.tools)
 

@@ -53,7 +53,8 @@ class Rarity(NamedTuple):
 
 def flow(step: Step) -> str:
     """Where the text of a step's target came from, as one term."""
-    return f"{step.origin or ''}:{step.source or ''}"
+    _, _, origin, source, _, _, _ = step
+    return f"{origin or ''}:{source or ''}"
 
 
 class Habits:
@@ -98,20 +99,21 @@ class Habits:
 
     def rarity(self, step: Step, run: Run, cohort: Cohort | None) -> Rarity:
         """How rare a step is in its run, before anything is learned from it."""
-        tool, target, grain, novelty, from_where, context = step.tool, 1.0, None, 1.0, 1.0, 1.0
-        if tool not in run.tools:
+        tool, text, _, _, parent, user, _ = step
+        target, grain, novelty, from_where, context = 1.0, None, 1.0, 1.0, 1.0
+        if run.tools and tool not in run.tools:
             context = self.together.share(tool, run.tools, cohort.together if cohort else None)
-        if step.target is not None:
-            places, links = self.targets.get(tool), chain(step.target)
+        if text is not None:
+            places = self.targets.get(tool)
             if places is None:
                 target, grain = _OF_A_NEW_TOOL, 0
-            elif not places.is_frequent(links):
+            elif not places.is_frequent(text):
+                links = chain(text)
                 target, grain = self._target(tool, places, links, cohort), places.grain(links)
             if grain is not None:
                 novelty = self._share_new(_sort(step), grain)
             flows = self.flows.get(tool)
             from_where = flows.p_value(flow(step)) if flows else _OF_A_NEW_TOOL
-        parent, user = step.parent, step.user
         return Rarity(
             target,
             grain,
@@ -162,12 +164,12 @@ class Habits:
             What a waiting term must show, by the step that brought it.
         """
         # Each term once a run; of several steps that bring it, the first says how long it waits.
-        terms: dict[tuple[int, str], tuple[Vocabulary, Step]] = {}
+        terms: dict[tuple[Vocabulary, str], Step] = {}
         for step in run.steps:
             self._note_novelty(step)
-            for vocabulary, term in self._terms(step):
-                terms.setdefault((id(vocabulary), term), (vocabulary, step))
-        for (_, term), (vocabulary, step) in terms.items():
+            for term_of in self._terms(step):
+                terms.setdefault(term_of, step)
+        for (vocabulary, term), step in terms.items():
             if (odd or vocabulary.held) and vocabulary.must_wait(term, odd):
                 wait = patience(step)
                 vocabulary.hold(term, run.name, run.last_s, wait, alarmed=run.alarmed)
@@ -176,14 +178,15 @@ class Habits:
         self.together.take(run.tools)
 
     def _note_novelty(self, step: Step) -> None:
-        if step.target is not None:
-            places = self.targets.get(step.tool)
-            grain = places.grain(chain(step.target)) if places else 0
+        tool, target, _, _, parent, user, _ = step
+        if target is not None:
+            places = self.targets.get(tool)
+            grain = places.grain(chain(target)) if places else 0
             self._of_sort(_sort(step)).take(grain)
-        if step.parent is not None:
-            self._of_sort("parent").take(None if step.parent in self.parents.known else 0)
-        if step.user is not None:
-            self._of_sort("user").take(None if step.user in self.users.known else 0)
+        if parent is not None:
+            self._of_sort("parent").take(None if parent in self.parents.known else 0)
+        if user is not None:
+            self._of_sort("user").take(None if user in self.users.known else 0)
 
     def _of_sort(self, sort: str) -> Novelty:
         novelty = self._novelty.get(sort)
@@ -195,21 +198,28 @@ class Habits:
 
     def _terms(self, step: Step) -> list[tuple[Vocabulary, str]]:
         """The terms of a step, each with the vocabulary that it belongs to."""
-        terms = [(self.tools, step.tool)]
-        if step.target is not None:
-            links = chain(step.target)
-            if step.tool not in self.targets and len(self.targets) >= MAX_TOOLS:
-                rarest = min(self.targets, key=lambda tool: self.targets[tool].texts.uses)
-                del self.targets[rarest], self.flows[rarest]
-            places = self.targets.setdefault(step.tool, Places())
+        tool, target, _, _, parent, user, _ = step
+        terms = [(self.tools, tool)]
+        if target is not None:
+            links = chain(target)
+            places = self.targets.get(tool) or self._begin(tool)
             terms += zip(places.grains, links, strict=True)
             terms += zip(self.anywhere.grains, links, strict=True)
-            terms.append((self.flows.setdefault(step.tool, Vocabulary()), flow(step)))
-        if step.parent is not None:
-            terms.append((self.parents, step.parent))
-        if step.user is not None:
-            terms.append((self.users, step.user))
+            terms.append((self.flows[tool], flow(step)))
+        if parent is not None:
+            terms.append((self.parents, parent))
+        if user is not None:
+            terms.append((self.users, user))
         return terms
+
+    def _begin(self, tool: str) -> Places:
+        """Make room for the targets of a tool that had none; the one used least gives way."""
+        if len(self.targets) >= MAX_TOOLS:
+            rarest = min(self.targets, key=lambda tool: self.targets[tool].texts.uses)
+            del self.targets[rarest], self.flows[rarest]
+        places = self.targets[tool] = Places()
+        self.flows[tool] = Vocabulary()
+        return places
 
     def dump(self) -> list[Any]:
         """Plain data; `load` makes the same habits of it."""

@@ -27,16 +27,16 @@ class Places:
 
     def grain(self, target: Target) -> int | None:
         """The coarsest grain at which the target is new; None if it is known as it stands."""
-        kinds, groups, texts = self.grains
-        if target.text in texts.known:
+        (kinds, groups, texts), (kind, group, text) = self.grains, target
+        if text in texts.known:
             return None  # and so are its group and its kind, unless they gave way since
-        if target.kind not in kinds.known:
+        if kind not in kinds.known:
             return 0
-        return 1 if target.group not in groups.known else 2
+        return 1 if group not in groups.known else 2
 
-    def is_frequent(self, target: Target) -> bool:
-        """Whether the target itself is beyond surprise."""
-        return self.texts.p_value(target.text) == 1.0
+    def is_frequent(self, text: str) -> bool:
+        """Whether a target itself is beyond surprise."""
+        return self.grains[2].p_value(text) == 1.0
 
     def dump(self) -> list[Any]:
         """Plain data; `load` makes the same of it."""

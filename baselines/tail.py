@@ -2,8 +2,6 @@
 
 from array import array
 from bisect import bisect_left, insort
-from heapq import nlargest
-from itertools import chain
 from math import exp, inf, log, nextafter
 from typing import Any, Final
 
@@ -45,9 +43,16 @@ class _Generation:
 
     def take(self, score: float) -> None:
         self.episodes += 1
-        insort(self.largest, score)
-        if len(self.largest) > MAX_KEPT:
-            del self.largest[0]
+        largest = self.largest
+        if len(largest) < MAX_KEPT:
+            insort(largest, score)
+        elif score > largest[0]:
+            insort(largest, score)
+            del largest[0]
+
+    def reaching(self, score: float) -> int:
+        """How many of the kept ones are not below a score."""
+        return len(self.largest) - bisect_left(self.largest, score)
 
 
 class Tail:
@@ -75,6 +80,7 @@ class Tail:
     """
 
     __slots__ = (
+        "_beyond",
         "_correction",
         "_excess",
         "_now",
@@ -93,6 +99,7 @@ class Tail:
         self._correction = 0.0
         self._point, self._excess = 0.0, _LEAST_EXCESS
         self._share = 0.0
+        self._beyond = 0
 
     @property
     def calibrated(self) -> bool:
@@ -103,10 +110,15 @@ class Tail:
         """The score that a share `alpha` of episodes reaches; infinite until calibrated."""
         if self.since_s is None:
             return inf
-        due = alpha * (self._now.episodes + self._past.episodes)
-        beyond = max(0.0, log(self._share / (alpha * min(1.0, due / _FEW))))
-        modelled = self._point + self._excess * (beyond + self._correction)
-        return max(modelled, nextafter(self._reached(max(1, int(_AT_MOST * due))), inf))
+        due = self._due(alpha)
+        return max(self._modelled(alpha, due), nextafter(self._reached(_most(due)), inf))
+
+    def reaches(self, score: float, alpha: float) -> bool:
+        """Whether a score is at least the `limit`; mostly told without working that out."""
+        if self.since_s is None:
+            return False
+        due = self._due(alpha)
+        return score >= self._modelled(alpha, due) and self._reaching(score) < _most(due)
 
     def p_value(self, score: float) -> float:
         """Share of episodes that reach the score; no finer than a tenth below the tail."""
@@ -115,12 +127,8 @@ class Tail:
         beyond = (score - self._point) / self._excess - self._correction
         if beyond <= 0:
             return 1.0
-        reached = sum(
-            len(generation.largest) - bisect_left(generation.largest, score)
-            for generation in (self._now, self._past)
-        )
         episodes = self._now.episodes + self._past.episodes
-        return max(self._share * exp(-beyond), reached / (_AT_MOST * episodes))
+        return max(self._share * exp(-beyond), self._reaching(score) / (_AT_MOST * episodes))
 
     def take(self, score: float, alpha: float, time_s: float) -> None:
         """Take in a finished episode.
@@ -138,25 +146,42 @@ class Tail:
         if self.episodes <= SKIPPED:
             return
         if self.since_s is not None:
-            limit = self.limit(alpha)
-            far = limit + _FAR * self._excess
-            counts = 0.0 if score < limit else 1.0 if score <= far else _FAR_WEIGHT
+            counts = 0.0
+            if self.reaches(score, alpha):
+                far = self.limit(alpha) + _FAR * self._excess
+                counts = 1.0 if score <= far else _FAR_WEIGHT
+                score = min(score, far)  # nor may it stretch the tail
             self._correction += _STEP * (counts - alpha * _ORDINARY_WEIGHT)
-            score = min(score, far)  # nor may it stretch the tail
         self._now.take(score)
+        below = score < self._point
         if self._now.episodes >= GENERATION:
             self._past, self._now = self._now, _Generation()
+            below = False
         if self.since_s is None and self.episodes >= SKIPPED + FITTED:
             self.since_s = time_s
         if self.since_s is not None:
-            self._fit()
+            self._fit(below=below)
+
+    def _due(self, alpha: float) -> float:
+        """How many of the kept episodes may alarm."""
+        return alpha * (self._now.episodes + self._past.episodes)
+
+    def _modelled(self, alpha: float, due: float) -> float:
+        """The limit by the model and what the integrator makes of it."""
+        beyond = max(0.0, log(self._share / (alpha * min(1.0, due / _FEW))))
+        return self._point + self._excess * (beyond + self._correction)
+
+    def _reaching(self, score: float) -> int:
+        """How many of the kept scores are not below a score."""
+        return self._now.reaching(score) + self._past.reaching(score)
 
     def _reached(self, place: int) -> float:
         """The kept score at a place, from the largest on; nothing if there are not so many."""
-        now, past = self._now.largest, self._past.largest
-        if place > len(now) + len(past):
-            return -inf
-        return nlargest(place, chain(reversed(now), reversed(past)))[-1]
+        kept = self._kept()
+        return -inf if place > len(kept) else kept[-place]
+
+    def _kept(self) -> list[float]:
+        return sorted([*self._now.largest, *self._past.largest])
 
     def dump(self) -> list[Any]:
         """Plain data; `load` makes the same tail of it."""
@@ -176,11 +201,24 @@ class Tail:
             tail._fit()
         return tail
 
-    def _fit(self) -> None:
-        """Where the upper tenth begins, and by how much a score there exceeds that on average."""
-        episodes = self._now.episodes + self._past.episodes
-        kept = sorted([*self._now.largest, *self._past.largest])
-        beyond = min(len(kept) - 1, max(_LEAST_BEYOND, int(episodes * TAIL_SHARE)))
-        self._point = kept[-beyond - 1]
-        self._excess = max(_LEAST_EXCESS, sum(kept[-beyond:]) / beyond - self._point)
+    def _fit(self, *, below: bool = False) -> None:
+        """Where the upper tenth begins, and by how much a score there exceeds that on average.
+
+        If all that is new since the last fit lies `below` that point, both are as they were until
+        the tenth is one episode more: no sorting after each episode.
+        """
+        now, past = self._now, self._past
+        episodes, kept = now.episodes + past.episodes, len(now.largest) + len(past.largest)
+        beyond = min(kept - 1, max(_LEAST_BEYOND, int(episodes * TAIL_SHARE)))
         self._share = beyond / episodes
+        if below and beyond == self._beyond:
+            return
+        self._beyond = beyond
+        largest = self._kept()[-beyond - 1 :]
+        self._point = largest[0]
+        self._excess = max(_LEAST_EXCESS, sum(largest[1:]) / beyond - self._point)
+
+
+def _most(due: float) -> int:
+    """How many of the kept scores may reach the limit, and one."""
+    return max(1, int(_AT_MOST * due))

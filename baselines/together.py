@@ -53,27 +53,28 @@ class Together:
         float
             1 where nothing was used before.
         """
-        best = 0.0
+        best, counts = 0.0, self.counts
         for other in used:
-            runs, both = self.counts(other, tool)
+            runs, both = counts(other, tool)
             if cohort is None:
                 share = (both + _PRIOR_SHARE) / (runs + _PRIOR_RUNS)
             else:
                 theirs, both_theirs = cohort.counts(other, tool)
                 prior = (both_theirs + _PRIOR_SHARE) / (theirs + _PRIOR_RUNS)
                 share = (both + _COHORT_RUNS * prior) / (runs + _COHORT_RUNS)
-            best = max(best, share)
+            if share > best:
+                best = share
         return min(1.0, best) if best else 1.0
 
     def take(self, tools: Sequence[str]) -> None:
         """Learn the tools of one run; of a run with very many, the first."""
-        tools = tools[:MAX_TOOLS]
+        tools, rows = tools[:MAX_TOOLS], self._rows
         for tool in tools:
-            row = self._rows.get(tool)
+            row = rows.get(tool)
             if row is None:
-                if len(self._rows) >= MAX_TOOLS:
-                    del self._rows[min(self._rows, key=lambda name: self.counts(name, name)[0])]
-                row = self._rows[tool] = _Row()
+                if len(rows) >= MAX_TOOLS:
+                    del rows[min(rows, key=lambda name: self.counts(name, name)[0])]
+                row = rows[tool] = _Row()
             weight = row.weight = row.weight / _KEPT
             row.runs += weight
             with_tool = row.with_tool
@@ -83,7 +84,7 @@ class Together:
             if (excess := len(with_tool) - MAX_TOOLS) > 0:
                 for other in sorted(with_tool, key=with_tool.__getitem__)[:excess]:
                     del with_tool[other]
-            if row.weight > _RESCALE:
+            if weight > _RESCALE:
                 self._rescale(row)
 
     def counts(self, other: str, tool: str) -> tuple[float, float]:
@@ -91,7 +92,8 @@ class Together:
         row = self._rows.get(other)
         if row is None:
             return 0.0, 0.0
-        return row.runs / row.weight, row.with_tool.get(tool, 0.0) / row.weight
+        weight = row.weight
+        return row.runs / weight, row.with_tool.get(tool, 0.0) / weight
 
     @staticmethod
     def _rescale(row: _Row) -> None:

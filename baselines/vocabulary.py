@@ -84,28 +84,32 @@ class Vocabulary:
             return 1.0
         if not self.uses:
             return _UNSEEN
-        total = 0.5
+        by_runs, total = self._terms_by_runs, 0.5
         for times in range(1, runs + 2):
-            total += times * self._terms_by_runs[times]
+            total += times * by_runs[times]
         return min(1.0, total / (self.uses + 1))
 
     def learn(self, term: str) -> None:
         """Count one more run that used the term; it waits no longer."""
-        self.held.pop(term, None)
-        known, by_runs = self.known, self._terms_by_runs
+        if self.held:
+            self.held.pop(term, None)
+        known = self.known
         runs = known.get(term, 0)
+        self.uses += 1
+        if runs > FREQUENT:  # most uses are of such a term
+            known[term] = runs + 1
+            return
+        by_runs = self._terms_by_runs
         if not runs and len(known) >= MAX_TERMS:
             rarest = min(known, key=known.__getitem__)
             gone = known.pop(rarest)
             if gone <= FREQUENT:
                 by_runs[gone] -= 1
-        if runs <= FREQUENT:
-            if runs:
-                by_runs[runs] -= 1
-            if runs < FREQUENT:
-                by_runs[runs + 1] += 1
+        if runs:
+            by_runs[runs] -= 1
+        if runs < FREQUENT:
+            by_runs[runs + 1] += 1
         known[term] = runs + 1
-        self.uses += 1
 
     def must_wait(self, term: str, odd: bool) -> bool:
         """Whether a run that used the term must `hold` it instead of learning it.

@@ -122,7 +122,7 @@ class Work:
         tail, may_teach = self.tail, self._pace.take(run.last_s)
         self.alpha = self.rules.alpha("run", self._pace.runs_per_week)
         # A limit for this share of runs; what it calls odd need not have been alarmed on.
-        odd = run.alarmed or (tail.calibrated and run.score >= tail.limit(QUARANTINED_SHARE))
+        odd = run.alarmed or tail.reaches(run.score, QUARANTINED_SHARE)
         self.recent_scores.append(run.score)
         self.repeats.end(run, run.last_s, self.rules.promote_after_s)
         if may_teach:

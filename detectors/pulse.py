@@ -47,7 +47,7 @@ class Pulse:
         if self.next_s:
             pause = rhythm.silence(before_s, time_s)
             alpha = min(_MAX_ALPHA, OUTAGES_PER_WEEK / rhythm.hours_per_week)
-            is_outage = time_s - before_s >= MIN_OUTAGE_S and pause >= tail.limit(alpha)
+            is_outage = time_s - before_s >= MIN_OUTAGE_S and tail.reaches(pause, alpha)
             if is_outage:
                 self.outages = (*self.outages[1 - MAX_OUTAGES :], (before_s, time_s))
             if time_s >= rhythm.end_s:

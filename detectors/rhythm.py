@@ -32,10 +32,11 @@ class OffHours:
         tail = profile.tails["rhythm"]
         if score < MIN_NATS or not tail.calibrated:
             return ()
-        alpha = profile.rules.alpha("rhythm", rhythm.hours_per_week)
-        limit = max(MIN_NATS, tail.limit(profile.alarming(alpha, time_s)))
-        if score < limit:
+        usually = profile.rules.alpha("rhythm", rhythm.hours_per_week)
+        alpha = profile.alarming(usually, time_s)
+        if not tail.reaches(score, alpha):
             return ()
+        limit = max(MIN_NATS, tail.limit(alpha))
         start_s = time_s // HOUR_S * HOUR_S
         when = datetime.fromtimestamp(time_s, UTC)
         p_active = exp(-score)

@@ -43,19 +43,20 @@ def parts(step: Step, rarity: Rarity) -> dict[str, float]:
 
     The sum is the score, before what earlier odd steps of the run take off.
     """
+    target, _, novelty, flow, context, parent, user = rarity
     effect = EFFECT[step.effect]
-    found = {
-        "delegation": _PARENT * -log(rarity.parent),
-        "new_user": _USER * -log(rarity.user),
-    }
+    delegation, new_user = _PARENT * -log(parent), _USER * -log(user)
     if step.target is None:
-        found["sequence"] = effect * _CONTEXT_ALONE * -log(rarity.context)
-        return found
+        sequence = effect * _CONTEXT_ALONE * -log(context)
+        return {"delegation": delegation, "new_user": new_user, "sequence": sequence}
     weight = effect * ORIGIN[step.origin]
-    found["new_target"] = weight * -(log(rarity.target) + log(rarity.novelty))
-    found["flow"] = weight * _FLOW * -log(rarity.flow)
-    found["sequence"] = weight * -log(rarity.context)
-    return found
+    return {
+        "delegation": delegation,
+        "new_user": new_user,
+        "new_target": weight * -(log(target) + log(novelty)),
+        "flow": weight * _FLOW * -log(flow),
+        "sequence": weight * -log(context),
+    }
 
 
 class Surprise:
@@ -86,8 +87,8 @@ class Surprise:
             if seen.cohort is None:
                 return ()
             tail, calibration = seen.cohort.young, "uncalibrated"
-        limit = max(LEAST, tail.limit(seen.profile.alarming(work.alpha, seen.time_s)))
-        if score < limit:
+        alpha = seen.profile.alarming(work.alpha, seen.time_s)
+        if not tail.reaches(score, alpha):
             return ()
         name = max(found, key=found.__getitem__)
         if step.tool not in work.habits.tools.known and name in ("sequence", "new_target"):
@@ -100,7 +101,7 @@ class Surprise:
                 observed=score,
                 expected=work.usual_score,
                 unit="nats of surprise",
-                threshold=limit,
+                threshold=max(LEAST, tail.limit(alpha)),
                 p_value=tail.p_value(score),
                 calibration=calibration,
                 severity=_severity(seen, step),
