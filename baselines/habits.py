@@ -177,6 +177,12 @@ class Habits:
                 vocabulary.learn(term)
         self.together.take(run.tools)
 
+    def adopt(self, step: Step) -> None:
+        """A person says that the step is usual: all of its terms are known well from now on."""
+        for vocabulary, term in self._terms(step):
+            vocabulary.adopt(term)
+        self.together.adopt(step.tool)
+
     def _note_novelty(self, step: Step) -> None:
         tool, target, _, _, parent, user, _ = step
         if target is not None:

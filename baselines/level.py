@@ -187,11 +187,21 @@ class Level:
         if time_s - held[0][1] < adopt_after_s:
             del held[1]  # keep the first, for how long it has lasted, and the newest
             return
+        self._begin_anew([quantity for quantity, _ in held], cell)
+
+    def adopt(self, quantity: float, cell: int) -> None:
+        """A person says that so much is usual; what was held and is more, is so, too."""
+        quantity = max([quantity, *(held for held, _ in self._held or ())])
+        self.run = 0.0
+        self._begin_anew([quantity] * (MAX_HELD + 1), cell)
+
+    def _begin_anew(self, quantities: list[float], cell: int) -> None:
+        """Forget what was usual; these windows are all that is known."""
         self._held = self._mean = self._season = self._known = None
         self._center = self._variance = 0.0
         self.windows = self.nonzero = 0
         self.usual = inf
-        for quantity, _ in held:
+        for quantity in quantities:
             self._take(quantity, cell)
 
     def dump(self) -> list[Any]:

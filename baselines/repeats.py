@@ -69,6 +69,12 @@ class Repeats:
             self._held = []
             self._learn(run.streak)
 
+    def adopt(self, streak: int) -> None:
+        """A person says that such streaks are usual; longer ones that were held are, too."""
+        streak = max([streak, *(held for held, _ in self._held)])
+        self._mean, self._streaks, self._held = EWMean(_FADING_FACTOR), 0, []
+        self._learn(streak)
+
     def _learn(self, streak: int) -> None:
         self._mean.update(float(streak))
         self._streaks += 1

@@ -87,6 +87,15 @@ class Together:
             if weight > _RESCALE:
                 self._rescale(row)
 
+    def adopt(self, tool: str) -> None:
+        """A person says that the tool is usual: it goes with every other for a while."""
+        self.take([tool])
+        for name, row in self._rows.items():
+            if name != tool and row.with_tool.get(tool, 0.0) < row.runs / 2:
+                if tool not in row.with_tool and len(row.with_tool) >= MAX_TOOLS:
+                    del row.with_tool[min(row.with_tool, key=row.with_tool.__getitem__)]
+                row.with_tool[tool] = row.runs / 2
+
     def counts(self, other: str, tool: str) -> tuple[float, float]:
         """Runs that used the one, and those of them that used the other, too; newest weigh most."""
         row = self._rows.get(other)

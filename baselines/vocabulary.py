@@ -111,6 +111,12 @@ class Vocabulary:
             by_runs[runs + 1] += 1
         known[term] = runs + 1
 
+    def adopt(self, term: str) -> None:
+        """A person says that the term is usual: from now on it is beyond surprise."""
+        self.learn(term)
+        while self.known[term] < FREQUENT:
+            self.learn(term)
+
     def must_wait(self, term: str, odd: bool) -> bool:
         """Whether a run that used the term must `hold` it instead of learning it.
 

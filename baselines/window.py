@@ -175,6 +175,14 @@ class Window:
                 self._hours.note(place, nats, level.run)
             level.learn(total, self.cell)
 
+    def adopt(self, metric: int, quantity: float) -> None:
+        """A person says that so much of a metric is usual; the open window's total is, too."""
+        if metric in self.alarmed:
+            quantity = max(quantity, self.totals[metric])
+            self.alarmed.discard(metric)
+        self.levels[metric].adopt(quantity, self.cell)
+        self.forget_limits()
+
     def open(self, time_s: float) -> None:
         """Open the window that `time_s` lies in."""
         self.start_s = time_s // self.length_s * self.length_s

@@ -109,6 +109,11 @@ class Work:
         """Whether an alarm about the step would only repeat an earlier one."""
         return (step.tool, step.target) in self.told and not self.habits.knows(step)
 
+    def adopt(self, step: Step) -> None:
+        """A person says that the step is usual."""
+        self.habits.adopt(step)
+        self.told.pop((step.tool, step.target), None)
+
     def change(self, time_s: float) -> None:
         """Note that the agent has a new version."""
         if self.changed_s is None or time_s - self.changed_s >= CHANGE_AGAIN_S:

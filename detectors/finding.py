@@ -122,9 +122,13 @@ class Anomaly(BaseModel):
     role: str | None
     agent_version: str | None
     trace_id: str | None
+    parent_agent_id: str | None = None
+    user_id: str | None = None
     event_id: str
     time: datetime
     detector: str
+    subject: str = ""
+    """What exactly is odd, as the detector names it."""
     severity: SeverityField
     p_value: FiniteField | None
     calibration: Calibration
@@ -143,6 +147,8 @@ class Anomaly(BaseModel):
     action: str
     tool: str | None
     target: str | None
+    target_origin: str | None = None
+    target_source: str | None = None
     effect: str
     data_class: str | None
     source: str
@@ -173,9 +179,12 @@ class Anomaly(BaseModel):
             role=event.role,
             agent_version=event.agent_version,
             trace_id=event.trace_id,
+            parent_agent_id=event.parent_agent_id,
+            user_id=event.user_id,
             event_id=event.event_id,
             time=event.time,
             detector=finding.detector,
+            subject=finding.subject,
             severity=finding.severity,
             p_value=finding.p_value,
             calibration=finding.calibration,
@@ -192,6 +201,8 @@ class Anomaly(BaseModel):
             action=event.action,
             tool=event.tool,
             target=event.target,
+            target_origin=event.target_origin,
+            target_source=event.target_source,
             effect=effect,
             data_class=event.data_class,
             source=source,

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from baselines.profile import Profile
+from monitor import teaching
 from monitor.ledger import directives as ledger_directives
 from monitor.ledger.directives import Directive
 from monitor.owned import Owned
@@ -35,12 +36,17 @@ def _approve(profile: Profile, directive: Directive) -> None:
     profile.conduct.approve(directive.by, directive.created_at)
 
 
+def _expect(profile: Profile, directive: Directive) -> None:
+    teaching.apply(profile, teaching.read(directive.doc))
+
+
 def _probation(profile: Profile, directive: Directive) -> None:
     profile.put_on_probation(directive.until or 0.0)
 
 
 KINDS: Final[Mapping[str, Callable[[Profile, Directive], None]]] = {
     "approve": _approve,
+    teaching.KIND: _expect,
     "probation": _probation,
 }
 """What each kind of directive does to a profile."""

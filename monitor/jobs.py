@@ -12,16 +12,24 @@ from sqlalchemy.exc import DBAPIError
 
 from monitor.audit_heads import Publisher
 from monitor.config import Config
+from monitor.digest import Digests
+from monitor.health import Health
 from monitor.ledger import (
     alerts,
     approvals,
     audit_erase,
     autotrip,
+    conditions,
     directives,
+    incidents,
     meter,
+    mutes,
     outbox,
     pauses,
     probation,
+    reminders,
+    requests,
+    threads,
 )
 from monitor.ledger.response import Response
 from monitor.metrics import Metrics
@@ -35,10 +43,13 @@ END_EVERY_S: Final = 2
 """How late a question or a pause may end."""
 METER_EVERY_S: Final = 5
 TEACH_EVERY_S: Final = 2
+KEEP_UP_EVERY_S: Final = 5
+"""How late what was told of an incident is brought up to date, or a reminder comes."""
 ROUND_UP_EVERY_S: Final = 1
 _ROUND_UP_S: Final = 0.5
 """So much of each second goes into an order about many agents; the store has other work, too."""
 PUBLISH_EVERY_S: Final = 10
+DIGEST_EVERY_S: Final = 30
 _DAY_S: Final = 86_400.0
 
 
@@ -50,6 +61,8 @@ def schedule(
     publisher: Publisher | None,
     roundup: Roundup,
     wake: Callable[[], None],
+    health: Health,
+    digests: Digests,
 ) -> BackgroundScheduler:
     """All jobs, not started yet.
 
@@ -63,6 +76,10 @@ def schedule(
         What carries out orders about many agents.
     wake
         Called after something was put into the ledger that a lane is to act on.
+    health
+        What watches the monitor itself.
+    digests
+        What tells what happened, once a day and once a week.
     """
     jobs = BackgroundScheduler(timezone="UTC")
     started_s = time.time()
@@ -75,6 +92,10 @@ def schedule(
 
     def end_what_ran_out() -> None:
         if end_overdue(store, response, time.time()):
+            wake()
+
+    def keep_up() -> None:
+        if keep_told(store, response, config.alerts.remind_s, time.time()):
             wake()
 
     def round_up() -> None:
@@ -108,7 +129,10 @@ def schedule(
                 alerts_before_s=now_s - keep.alerts_days * _DAY_S,
             )
             outbox.prune(ledger, now_s - keep.outbox_days * _DAY_S)
+            requests.prune(ledger, now_s - keep.outbox_days * _DAY_S)
+            threads.prune(ledger, now_s - keep.alerts_days * _DAY_S)
             directives.prune(ledger, now_s - keep.alerts_days * _DAY_S)
+            conditions.prune(ledger, now_s - keep.alerts_days * _DAY_S)
 
     def prune_audit_details() -> None:
         if config.retention.audit_details_days is not None:
@@ -117,8 +141,12 @@ def schedule(
 
     jobs.add_job(_guarded(resolve_what_is_quiet, store), "interval", seconds=15)
     jobs.add_job(_guarded(end_what_ran_out, store), "interval", seconds=END_EVERY_S)
+    jobs.add_job(_guarded(keep_up, store), "interval", seconds=KEEP_UP_EVERY_S)
     jobs.add_job(_guarded(teach_probation, store), "interval", seconds=TEACH_EVERY_S)
     jobs.add_job(_guarded(round_up, store), "interval", seconds=ROUND_UP_EVERY_S)
+    look_every_s = config.health.look_every_s
+    jobs.add_job(health.look, "interval", seconds=look_every_s, coalesce=True)
+    jobs.add_job(_guarded(digests.look, store), "interval", seconds=DIGEST_EVERY_S, coalesce=True)
     jobs.add_job(_guarded(prune, store), "interval", hours=1, jitter=300)
     jobs.add_job(_guarded(prune_audit_details, store), "interval", hours=1, jitter=300)
     if publisher is not None:
@@ -129,12 +157,27 @@ def schedule(
     return jobs
 
 
-def end_overdue(store: Store, response: Response, now_s: float) -> bool:
-    """End questions that nobody answered in time and pauses whose time is over; whether any did."""
+def keep_told(store: Store, response: Response, remind_s: float, now_s: float) -> bool:
+    """Bring what was told up to date, and remind of what nobody looks after; whether any was."""
     with store.read() as ledger:
-        if not approvals.expired(ledger, now_s) and not pauses.ran_out(ledger, now_s):
+        stale = incidents.is_any_stale(ledger, now_s)
+        due = reminders.is_any_due(ledger, remind_s, now_s)
+    if not (stale or due):
+        return False
+    with store.ledger() as ledger:
+        incidents.refresh(ledger, response.receivers, now_s)
+        reminders.remind(ledger, response.receivers, remind_s, now_s)
+    return True
+
+
+def end_overdue(store: Store, response: Response, now_s: float) -> bool:
+    """End questions that nobody answered in time, pauses and mutes; whether there was any."""
+    with store.read() as ledger:
+        over = approvals.expired(ledger, now_s) or pauses.ran_out(ledger, now_s)
+        if not over and not mutes.ran_out(ledger, now_s):
             return False
     with store.ledger() as ledger:
+        mutes.end_what_ran_out(ledger, response.receivers, now_s)
         pauses.end_what_ran_out(ledger, response.receivers, now_s)
         autotrip.end_unanswered(ledger, response.guards, response.points, response.receivers, now_s)
     return True

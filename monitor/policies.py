@@ -102,5 +102,12 @@ def response(config: Config, receivers: Sequence[str], points: tuple[str, ...]) 
     ]
     guards = Guards(trip.max_automatic_per_hour, trip.protected_agents, trip.max_event_age_s)
     return Response(
-        rules, guards, receivers, points, config.alerts.quiet_s, config.budget.alerts_per_week
+        rules,
+        guards,
+        receivers,
+        points,
+        config.alerts.quiet_s,
+        config.budget.alerts_per_week,
+        config.alerts.together_s,
+        config.alerts.storm_agents,
     )

@@ -14,6 +14,8 @@ from typing import Final
 
 from alerting.alert import Alert
 from alerting.cap import WEEK_S, capped
+from alerting.gathering import Gathering
+from alerting.incident import began
 from alerting.policy import fold
 from alerting.trip_policy import Decision, Lately, decide_trip
 from baselines.event import MAX_MESSAGE_BYTES, ActionEvent, EventError
@@ -39,6 +41,7 @@ class Summary:
     anomalies: int = 0
     in_shadow: int = 0
     alerts: int = 0
+    incidents: int = 0
     alerts_capped: int = 0
     would_be_trips: int = 0
 
@@ -71,11 +74,18 @@ class Replay:
     on_judged: Callable[[Observation, Sequence[Finding]], None] | None = None
     on_decision: Callable[[Decision, Alert], None] = lambda _decision, _alert: None
     summary: Summary = field(default_factory=Summary)
+    _gathering: Gathering = field(init=False)
     _alerts: dict[str, Alert] = field(default_factory=dict)
     _charged: list[datetime] = field(default_factory=list)
     _tripped: dict[str, str] = field(default_factory=dict)
     _trip_times: list[datetime] = field(default_factory=list)
     _seen: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        response = self.response
+        self._gathering = Gathering(
+            response.together_s, response.storm_agents, quiet_s=response.quiet_s
+        )
 
     def run(self, lines: Iterator[bytes], source: str) -> Summary:
         """Feed every line; returns the summary.
@@ -119,7 +129,17 @@ class Replay:
         agent_id, now = anomaly.agent_id, anomaly.time
         folded = fold(self._alerts.get(agent_id), anomaly, now, self.response.quiet_s)
         opened = folded.news == "opened"
-        folded = capped(folded, anomaly, self.response.alerts_per_week, lambda: self._spent(now))
+        gathering = self._gathering
+        folded = gathering.place(folded, anomaly, now)
+        folded = capped(
+            folded,
+            anomaly,
+            self.response.alerts_per_week,
+            lambda: self._spent(now),
+            joins=gathering.is_told(folded.alert),
+        )
+        gathering.take(folded, anomaly)
+        self.summary.incidents += opened and began(folded.alert)
         self._alerts[agent_id] = folded.alert
         self.summary.alerts += opened
         if opened:

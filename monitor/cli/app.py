@@ -42,6 +42,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout a
 
 
 MODULES: Final = {
+    "ack": "lifecycle",
     "agents": "agents",
     "alerts": "alerts",
     "approvals": "approvals",
@@ -52,18 +53,25 @@ MODULES: Final = {
     "config": "config",
     "decline": "approvals",
     "demo": "demo",
+    "digest": "digest",
+    "expected": "lifecycle",
     "explain": "explain",
     "grants": "grants",
     "holds": "holds",
     "kill": "kill",
+    "mute": "mutes",
+    "mutes": "mutes",
+    "outbox": "outbox",
     "replay": "replay",
-    "resolve": "alerts",
+    "resolve": "lifecycle",
     "restore": "restore",
+    "routes": "routes",
     "run": "run",
     "serve": "serve",
     "simulate": "simulate",
     "token": "token",
     "trips": "trips",
+    "unmute": "mutes",
 }
 """Which module has a command. Only that one is imported: `kill` must not wait for the daemon's."""
 

@@ -5,7 +5,7 @@ from sqlalchemy import func, select
 from alerting.alert import Alert
 from detectors.finding import Anomaly
 from monitor.ledger import alerts as ledger_alerts
-from monitor.ledger import trips
+from monitor.ledger import lifecycle, trips
 from monitor.store import Store
 from monitor.store.schema import alerts, anomalies, profiles
 
@@ -30,7 +30,7 @@ def put_behind(store: Store, now_s: float) -> None:
     """Resolve every open alert, as somebody on call would who has looked at them all."""
     with store.ledger() as connection:
         for alert in ledger_alerts.newest(connection, open_only=True):
-            ledger_alerts.resolve_by_person(
+            lifecycle.resolve(
                 connection, alert.alert_id, by="demo", reason="about the simulated past",
                 receivers=(), now_s=now_s,
             )  # fmt: skip

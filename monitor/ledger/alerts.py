@@ -1,4 +1,4 @@
-"""Alerts in the ledger: found, listed, told, resolved by people and by quiet, pruned."""
+"""Alerts in the ledger: found, listed, stored, resolved by quiet, pruned."""
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
@@ -7,46 +7,16 @@ from typing import Final
 from sqlalchemy import Connection, delete, func, select
 
 from alerting.alert import OPEN_STATES, Alert, Charge
-from alerting.message import Message, MessageKind
-from alerting.policy import (
-    resolve,
-    resolve_quiet,
-)
+from alerting.message import MessageKind
+from alerting.policy import resolve_quiet
 from detectors.finding import Anomaly
 from monitor.errors import NotFoundError
-from monitor.ledger import audit, outbox
+from monitor.ledger import audit, changes, incidents
+from monitor.ledger.changes import Change
 from monitor.store.schema import alerts, anomalies
 from monitor.store.sql import upsert
 
 _MAX_PARAMETERS: Final = 500
-
-
-def tell(
-    connection: Connection,
-    kind: MessageKind,
-    alert: Alert,
-    headline: str,
-    receivers: Sequence[str],
-    now: datetime,
-) -> None:
-    """Tell the receivers of an alert; the same news at the same severity is told once.
-
-    Of an alert that the fleet's cap keeps back nothing is told, its end neither.
-    """
-    if alert.charge == "capped":
-        return
-    message = Message(
-        kind=kind,
-        agent_id=alert.agent_id,
-        at=now,
-        severity=alert.severity,
-        headline=headline or alert.resolved_reason or alert.worst.text,
-        alert=alert,
-    )
-    identity = f"{kind}/{alert.alert_id}/{alert.severity.label}"
-    outbox.enqueue(
-        connection, message, identity=identity, receivers=receivers, now_s=now.timestamp()
-    )
 
 
 def open_alerts(
@@ -67,7 +37,24 @@ def open_alerts(
 
 def open_alert(connection: Connection, agent_id: str) -> Alert | None:
     """The agent's open alert."""
-    return open_alerts(connection, [agent_id]).get(agent_id)
+    return open_alerts(connection, [agent_id], lock=False).get(agent_id)
+
+
+def latest(connection: Connection, agent_ids: Sequence[str]) -> dict[str, Alert]:
+    """The last alert of each agent that has one, by agent."""
+    found = {}
+    for start in range(0, len(agent_ids), _MAX_PARAMETERS):
+        place = func.row_number().over(
+            partition_by=alerts.c.agent_id,
+            order_by=(alerts.c.opened_at.desc(), alerts.c.alert_id),
+        )
+        some = agent_ids[start : start + _MAX_PARAMETERS]
+        ranked = select(alerts.c.doc, place.label("place")).where(alerts.c.agent_id.in_(some))
+        each = ranked.subquery()
+        for doc in connection.execute(select(each.c.doc).where(each.c.place == 1)).scalars():
+            alert = Alert.model_validate_json(doc)
+            found[alert.agent_id] = alert
+    return found
 
 
 def get(connection: Connection, alert_id: str) -> Alert:
@@ -86,13 +73,24 @@ def get(connection: Connection, alert_id: str) -> Alert:
     return Alert.model_validate_json(doc)
 
 
+def gathering(connection: Connection, anomaly_id: str) -> Alert | None:
+    """The alert that gathers an anomaly; None if retention took either."""
+    query = (
+        select(alerts.c.doc)
+        .join(anomalies, anomalies.c.alert_id == alerts.c.alert_id)
+        .where(anomalies.c.anomaly_id == anomaly_id)
+    )
+    doc = connection.execute(query).scalar_one_or_none()
+    return None if doc is None else Alert.model_validate_json(doc)
+
+
 def newest(
     connection: Connection, *, open_only: bool, agent_id: str | None = None, limit: int = 50
 ) -> list[Alert]:
-    """Alerts, the newest first."""
+    """Alerts, the newest first; `open_only`: those that a mute keeps back are left out, too."""
     query = select(alerts.c.doc).order_by(alerts.c.opened_at.desc()).limit(limit)
     if open_only:
-        query = query.where(alerts.c.state.in_(OPEN_STATES))
+        query = query.where(alerts.c.state.in_(OPEN_STATES), alerts.c.muted_by.is_(None))
     if agent_id is not None:
         query = query.where(alerts.c.agent_id == agent_id)
     return [Alert.model_validate_json(doc) for doc in connection.execute(query).scalars()]
@@ -107,6 +105,14 @@ def charged_since(connection: Connection, since_s: float, charge: Charge = "char
     return connection.execute(query).scalar_one()
 
 
+def count_muted(connection: Connection) -> int:
+    """How many open alerts mutes keep back."""
+    query = select(func.count()).where(
+        alerts.c.state.in_(OPEN_STATES), alerts.c.muted_by.is_not(None)
+    )
+    return connection.execute(query).scalar_one()
+
+
 def anomalies_of(connection: Connection, alert_id: str, limit: int = 50) -> list[Anomaly]:
     """The anomalies that an alert gathers, in order of event time."""
     query = (
@@ -118,58 +124,50 @@ def anomalies_of(connection: Connection, alert_id: str, limit: int = 50) -> list
     return [Anomaly.model_validate_json(doc) for doc in connection.execute(query).scalars()]
 
 
-def resolve_by_person(
-    connection: Connection,
-    alert_id: str,
-    *,
-    by: str,
-    reason: str,
-    receivers: Sequence[str],
-    now_s: float,
-) -> Alert:
-    """Resolve an alert; one that is resolved already stays as it is.
-
-    Raises
-    ------
-    NotFoundError
-        If there is none of that id.
-    """
-    audit.lock(connection)  # the head first, everywhere: no two transactions wait for each other
-    alert = get(connection, alert_id)
-    if alert.state not in OPEN_STATES:
-        return alert
-    now = datetime.fromtimestamp(now_s, UTC)
-    resolved = resolve(alert, now, by=by, reason=reason)
-    store(connection, [resolved])
-    tell(connection, "resolved", resolved, f"{by}: {reason}", receivers, now)
-    audit.append(
-        connection,
-        at_s=now_s,
-        actor=by,
-        action="alert resolved",
-        subject=alert.agent_id,
-        doc={"alert_id": alert_id},
-        text={"reason": reason},
-    )
-    return resolved
-
-
 def resolve_what_is_quiet(
     connection: Connection, receivers: Sequence[str], quiet_s: float, now_s: float
 ) -> int:
     """Resolve the alerts that had no anomaly for `quiet_s`; returns how many."""
-    docs = connection.execute(
-        select(alerts.c.doc)
-        .where(alerts.c.state.in_(OPEN_STATES), alerts.c.last_anomaly_at < now_s - quiet_s)
-        .with_for_update(skip_locked=True)
-    ).scalars()
-    quiet = [Alert.model_validate_json(doc) for doc in docs]
-    for alert in quiet:
-        resolved = resolve_quiet(alert, quiet_s)
-        store(connection, [resolved])
-        now = datetime.fromtimestamp(now_s, UTC)
-        tell(connection, "resolved", resolved, "", receivers, now)
-    return len(quiet)
+    which = (alerts.c.state.in_(OPEN_STATES), alerts.c.last_anomaly_at < now_s - quiet_s)
+    if connection.execute(select(1).where(*which).limit(1)).first() is None:
+        return 0
+    audit.lock(connection)  # the head first, everywhere: no two transactions wait for each other
+    docs = connection.execute(select(alerts.c.doc).where(*which).with_for_update()).scalars()
+    closed = [resolve_quiet(Alert.model_validate_json(doc), quiet_s) for doc in docs]
+    store(connection, closed)
+    changes.note(connection, [closing(alert) for alert in closed])
+    tell_quiet(connection, closed, receivers, datetime.fromtimestamp(now_s, UTC))
+    return len(closed)
+
+
+def closing(alert: Alert) -> changes.Change:
+    """The change that closed an alert which is closed."""
+    assert alert.resolved_at is not None  # with who and why; each that is closed has them
+    return Change(
+        alert.alert_id,
+        alert.incident_id,
+        alert.resolved_at.timestamp(),
+        alert.resolved_by or "",
+        alert.state,
+        alert.resolved_reason or "",
+    )
+
+
+def tell_quiet(
+    connection: Connection, closed: Sequence[Alert], receivers: Sequence[str], now: datetime
+) -> None:
+    """Tell of incidents that are over now that quiet has closed these alerts.
+
+    One that only repeats had opened again ends as it went on: nobody is told anew.
+    """
+    by_incident = {alert.incident_id: alert for alert in closed}
+    for incident_id, stored in incidents.load(connection, by_incident.keys() - {""}).items():
+        over = incidents.settle(connection, stored).incident
+        if not over.is_open:
+            reason = by_incident[incident_id].resolved_reason or ""
+            kind: MessageKind = "updated" if over.reopened else "resolved"
+            identity = f"quiet/{over.reopened}"
+            incidents.tell(connection, kind, over, None, reason, receivers, now, identity=identity)
 
 
 def prune(connection: Connection, *, anomalies_before_s: float, alerts_before_s: float) -> None:
@@ -185,6 +183,8 @@ def prune(connection: Connection, *, anomalies_before_s: float, alerts_before_s:
             alerts.c.opened_at < alerts_before_s, alerts.c.state.not_in(OPEN_STATES)
         )
     )
+    changes.prune(connection)
+    incidents.prune(connection, alerts_before_s)
 
 
 def store(connection: Connection, changed: Sequence[Alert]) -> None:
@@ -197,6 +197,8 @@ def store(connection: Connection, changed: Sequence[Alert]) -> None:
             "severity": int(alert.severity),
             "opened_at": alert.opened_at.timestamp(),
             "last_anomaly_at": alert.last_anomaly_at.timestamp(),
+            "incident_id": alert.incident_id,
+            "muted_by": alert.muted_by,
             "charge": alert.charge,
             "doc": alert.model_dump_json(),
         }

@@ -15,7 +15,7 @@ from alerting.killswitch import BLOCKED
 from alerting.message import Message, MessageKind
 from alerting.trip_policy import Decision, Guards, Lately, Objection, decide_trip
 from detectors.finding import Anomaly, Severity
-from monitor.ledger import agents, approvals, audit, outbox, pauses, trips
+from monitor.ledger import agents, approvals, audit, incidents, outbox, pauses, trips
 from monitor.ledger.approvals import Approval
 from monitor.ledger.response import Response
 from monitor.store.schema import alerts as alerts_table
@@ -93,7 +93,7 @@ def respond(
     else:
         headline = f"in mode enforce this would have cut the agent off: {decision.reason}"
         identity = f"would_trip/{alert.alert_id}/{rule.name}"
-        message = _message("would_trip", alert, headline, now_s)
+        message = _message(connection, "would_trip", alert, headline, now_s)
         outbox.enqueue(connection, message, response.receivers, now_s, identity=identity)
 
 
@@ -197,7 +197,7 @@ def _ask(
         ("to let it be", f"tripswitch decline {asked.approval_id} --reason '…'"),
     )
     headline = f"is this agent to be cut off? {decision.reason}"
-    message = _message("trip_asked", alert, headline, now_s, details)
+    message = _message(connection, "trip_asked", alert, headline, now_s, details)
     identity = f"trip_asked/{asked.approval_id}"
     outbox.enqueue(connection, message, receivers, now_s, identity=identity)
 
@@ -286,7 +286,7 @@ def _hold(
 ) -> None:
     """Tell and audit what a guard held back, once for each alert, rule and guard."""
     headline = f"rule {rule} did not cut the agent off: {objection.words}"
-    message = _message("trip_held", alert, headline, now_s)
+    message = _message(connection, "trip_held", alert, headline, now_s)
     identity = f"trip_held/{alert.alert_id}/{rule}/{objection.guard}"
     if receivers and not outbox.enqueue(connection, message, receivers, now_s, identity=identity):
         return
@@ -304,6 +304,7 @@ def _hold(
 
 
 def _message(
+    connection: Connection,
     kind: MessageKind,
     alert: Alert,
     headline: str,
@@ -318,6 +319,7 @@ def _message(
         headline=headline,
         details=details,
         alert=alert,
+        incident=incidents.told_of(connection, alert),
     )
 
 

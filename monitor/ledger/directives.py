@@ -31,6 +31,8 @@ class Directive:
         It lies between this record and the one before; None until it was applied.
     until
         When what holds for a time only is over, in seconds since the epoch.
+    doc
+        What exactly is taught, as JSON.
     """
 
     seq: int
@@ -43,6 +45,7 @@ class Directive:
     partition: int
     offset: int | None
     until: float | None = None
+    doc: str | None = None
 
 
 _COLUMNS: Final = [column for column in directives.c if column.name != "stamped_at"]
@@ -59,6 +62,7 @@ def order(
     place: tuple[str, int],
     now_s: float,
     until: float | None = None,
+    doc: str | None = None,
 ) -> int:
     """Write a directive for the daemon to apply, and the audit of it; returns its number.
 
@@ -66,7 +70,7 @@ def order(
     ----------
     connection
         A ledger transaction.
-    agent_id, kind, by, reason, until
+    agent_id, kind, by, reason, until, doc
         As in `Directive`.
     actor
         Who is at the keyboard, for the audit.
@@ -94,6 +98,7 @@ def order(
         "source": source,
         "partition": partition,
         "until": until,
+        "doc": doc,
     }
     statement = insert(directives).values(**values).returning(directives.c.seq)
     return int(connection.execute(statement).scalar_one())

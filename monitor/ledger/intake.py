@@ -2,17 +2,15 @@
 
 import logging
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from functools import cache
 from typing import Final
 
 from sqlalchemy import Connection, insert, select
 
-from alerting.alert import Alert
-from alerting.cap import WEEK_S, capped
-from alerting.policy import Folded, fold
+from alerting.policy import Folded
 from detectors.finding import Anomaly
-from monitor.ledger import alerts, audit, autotrip, shadows
+from monitor.ledger import audit, autotrip, shadows
+from monitor.ledger.desk import Desk
+from monitor.ledger.neighbours import link
 from monitor.ledger.response import Response
 from monitor.store.schema import anomalies
 
@@ -49,37 +47,21 @@ def record(
     if not new:
         return 0
     audit.lock(connection)  # the head first, everywhere: no two transactions wait for each other
-    now = datetime.fromtimestamp(now_s, UTC)
-    current = alerts.open_alerts(connection, {anomaly.agent_id for anomaly in new})
-    changed: dict[str, Alert] = {}
+    # Who waited for the lock sees now what the other has written meanwhile.
+    new = _unknown(connection, new)
+    desk = Desk(connection, [one for one in new if not one.shadow], response, now_s)
     rows: list[dict[str, object]] = []
     responses: list[tuple[Folded, Anomaly]] = []
-    charged: set[str] = set()
-    unsent = 0
-    charged_before = cache(lambda: alerts.charged_since(connection, now_s - WEEK_S))
     for anomaly in new:
         if anomaly.shadow:  # what would have alarmed is kept, and that is all
             rows.append(_row(anomaly, shadows.NO_ALERT, now_s))
             continue
-        folded = fold(current.get(anomaly.agent_id), anomaly, now, response.quiet_s)
-        folded = capped(
-            folded, anomaly, response.alerts_per_week, lambda: charged_before() + len(charged)
-        )
-        if folded.news == "opened" and folded.alert.charge == "charged":
-            charged.add(folded.alert.alert_id)
-        unsent += folded.alert.charge == "capped" and folded.alert.anomaly_count == 1
-        current[anomaly.agent_id] = folded.alert
-        for alert in (folded.closed, folded.alert):
-            if alert is not None:
-                changed[alert.alert_id] = alert
+        folded = desk.take(anomaly)
         rows.append(_row(anomaly, folded.alert.alert_id, now_s))
         responses.append((folded, anomaly))
-    if unsent:
-        log.warning("%d alerts over the fleet's budget are kept and not sent", unsent)
     connection.execute(insert(anomalies), rows)
-    alerts.store(connection, list(changed.values()))
+    desk.close()
     for folded, anomaly in responses:
-        _tell(connection, folded, anomaly, response, now)
         autotrip.respond(connection, folded.alert, anomaly, response, now_s, read_at_s)
     return len(new)
 
@@ -98,6 +80,7 @@ def _unknown(connection: Connection, found: Sequence[Anomaly]) -> list[Anomaly]:
 
 
 def _row(anomaly: Anomaly, alert_id: str, now_s: float) -> dict[str, object]:
+    trace, parent = anomaly.trace_id, anomaly.parent_agent_id
     return {
         "anomaly_id": anomaly.anomaly_id,
         "agent_id": anomaly.agent_id,
@@ -106,14 +89,7 @@ def _row(anomaly: Anomaly, alert_id: str, now_s: float) -> dict[str, object]:
         "severity": int(anomaly.severity),
         "event_time": anomaly.time.timestamp(),
         "stored_at": now_s,
+        "trace": None if trace is None else link(trace),
+        "parent": None if parent is None else link(parent),
         "doc": anomaly.model_dump_json(),
     }
-
-
-def _tell(
-    connection: Connection, folded: Folded, anomaly: Anomaly, response: Response, now: datetime
-) -> None:
-    if folded.closed is not None:
-        alerts.tell(connection, "resolved", folded.closed, "", response.receivers, now)
-    if folded.news is not None:
-        alerts.tell(connection, folded.news, folded.alert, anomaly.text, response.receivers, now)

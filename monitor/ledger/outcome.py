@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, update
 
+from alerting.incident import Incident
 from alerting.killswitch import OPEN, AgentState, settle, step
 from alerting.message import MessageKind
 from alerting.trip_messages import trip_message
-from monitor.ledger import agents, audit, outbox, trip
+from monitor.ledger import agents, alerts, audit, incidents, outbox, trip
 from monitor.store.schema import trips
 
 
@@ -75,7 +76,17 @@ def tell(
     if about.time_to_silence_s is not None:
         details["time to silence"] = f"{about.time_to_silence_s:.1f} s"
     message = trip_message(kind, about.agent_id, about.trip_id, headline, now_s, details)
+    message = message.model_copy(update={"incident": _incident(connection, about)})
     identity = f"{kind}/{about.trip_id}/{seq}/{occasion}"
     if about.hold_id is not None and kind == "trip_partial":
         identity = f"{kind}/hold/{about.hold_id}/{occasion}"
     outbox.enqueue(connection, message, identity=identity, receivers=receivers, now_s=now_s)
+
+
+def _incident(connection: Connection, about: trip.Trip) -> Incident | None:
+    """The incident that people know and the trip belongs to: that of its evidence, or the open one.
+
+    None where there is none; the trip is a story by itself then.
+    """
+    alert = alerts.gathering(connection, about.anomaly_id) if about.anomaly_id else None
+    return incidents.told_of(connection, alert or alerts.open_alert(connection, about.agent_id))

@@ -22,6 +22,8 @@ class Response:
         After so long without an anomaly an alert is over.
     alerts_per_week
         The fleet's cap on alerts of learned findings; None: there is none.
+    together_s, storm_agents
+        Agents that turn odd within so long belong together; more than so many are a storm.
     """
 
     rules: Sequence[Rule]
@@ -30,3 +32,5 @@ class Response:
     points: Sequence[str]
     quiet_s: float
     alerts_per_week: float | None = None
+    together_s: float = 300.0
+    storm_agents: int = 50

@@ -30,15 +30,17 @@ from alerting.alert import OPEN_STATES, Alert
 from alerting.killswitch import AgentState
 from alerting.message import Message
 from monitor.ledger import alerts as ledger_alerts
-from monitor.ledger import streams
+from monitor.ledger import changes, incidents, streams
 from monitor.store.schema import (
     agents,
+    alert_changes,
     alerts,
     anomalies,
     approvals,
     directives,
     grants,
     holds,
+    mutes,
     outbox,
     pauses,
     points,
@@ -67,6 +69,8 @@ class _Room(NamedTuple):
 
 _STANDS: Final = (agents.c.trip_id == trips.c.trip_id, agents.c.state != AgentState.ACTIVE)
 _TRIP_IS_OVER: Final = ~select(agents.c.agent_id).where(*_STANDS).exists()
+
+_OPEN_ALERTS: Final = select(alerts.c.alert_id).where(alerts.c.state.in_(OPEN_STATES))
 
 _ROOMS: Final = (
     _Room(
@@ -109,6 +113,16 @@ _ROOMS: Final = (
         pauses,
         lambda now_s: or_(pauses.c.until <= now_s, pauses.c.ended_at.is_not(None)),
         (_Words(pauses.c.paused_by, pauses.c.reason), _Words(pauses.c.ended_by)),
+    ),
+    _Room(
+        mutes,
+        lambda now_s: or_(mutes.c.until <= now_s, mutes.c.ended_at.is_not(None)),
+        (_Words(mutes.c.muted_by, mutes.c.reason), _Words(mutes.c.ended_by)),
+    ),
+    _Room(
+        alert_changes,
+        lambda _now_s: alert_changes.c.alert_id.not_in(_OPEN_ALERTS),
+        (_Words(alert_changes.c.by, alert_changes.c.reason),),
     ),
     _Room(
         directives,
@@ -162,12 +176,13 @@ def erase_agent(connection: Connection, agent_id: str, now_s: float) -> dict[str
     said = update(points).where(points.c.trip_id.in_(over), points.c.last_error.is_not(None))
     erased["points"] += connection.execute(said.values(last_error=None)).rowcount
     own, *shared = streams.about(connection, agent_id)  # before its alerts are gone
-    is_open = select(alerts.c.alert_id).where(alerts.c.state.in_(OPEN_STATES))
+    erased["incidents"] += incidents.forget_agent(connection, agent_id, ERASED)
     for table in (anomalies, alerts):
         settled = delete(table).where(
-            table.c.agent_id == agent_id, table.c.alert_id.not_in(is_open)
+            table.c.agent_id == agent_id, table.c.alert_id.not_in(_OPEN_ALERTS)
         )
         erased[table.name] += connection.execute(settled).rowcount
+    changes.prune(connection)
     names_it = _holds_text(connection, outbox.c.doc, agent_id)
     about_it = and_(outbox.c.stream.in_(shared), names_it)
     erased["outbox"] += _blank(connection, or_(outbox.c.stream == own, about_it))
@@ -178,12 +193,19 @@ def _erase_from_alerts(connection: Connection, person: str) -> int:
     mentions = _holds_text(connection, alerts.c.doc, person)
     query = select(alerts.c.doc).where(alerts.c.state.not_in(OPEN_STATES), mentions)
     theirs = [
-        alert.model_copy(update={"resolved_by": ERASED, "resolved_reason": ERASED})
+        alert.model_copy(update=_without(alert, person))
         for alert in map(Alert.model_validate_json, connection.execute(query).scalars())
-        if alert.resolved_by == person
+        if person in (alert.resolved_by, alert.acknowledged_by)
     ]
     ledger_alerts.store(connection, theirs)
     return len(theirs)
+
+
+def _without(alert: Alert, person: str) -> dict[str, str]:
+    gone = {"acknowledged_by": ERASED} if alert.acknowledged_by == person else {}
+    if alert.resolved_by == person:
+        gone |= {"resolved_by": ERASED, "resolved_reason": ERASED}
+    return gone
 
 
 def _blank(connection: Connection, which: ColumnElement[bool]) -> int:

@@ -11,9 +11,10 @@ from alerting.message import Message
 from detectors.finding import Anomaly
 from monitor.errors import NotFoundError, UsageError
 from monitor.ledger import alerts as ledger_alerts
-from monitor.ledger import deliveries, trip
+from monitor.ledger import changes, deliveries, trip
+from monitor.ledger.changes import Change
 from monitor.ledger.trip import Trip
-from monitor.store.schema import alerts, anomalies
+from monitor.store.schema import alerts, anomalies, incidents
 
 _MAX_TRIPS: Final = 20
 
@@ -44,12 +45,15 @@ class Story:
         In the order of their creation.
     trips
         Ordered on the evidence of the alert's anomalies, the oldest first.
+    history
+        Who changed what about it, when and why, the oldest first.
     """
 
     alert: Alert | None
     anomalies: list[Anomaly]
     told: list[Told]
     trips: list[Trip]
+    history: list[Change]
 
     @property
     def agent_id(self) -> str:
@@ -95,6 +99,20 @@ def find(connection: Connection, wanted: str, limit: int) -> Story:
     return _tell(connection, alert, [Anomaly.model_validate_json(row.doc)])
 
 
+def ids_of(connection: Connection, wanted: str) -> tuple[str | None, str | None]:
+    """The alert and the incident that have this id or the only ones that begin with it.
+
+    Raises
+    ------
+    UsageError
+        If several alerts, or several incidents, begin like that.
+    """
+    alert_id = _one(connection, alerts.c.alert_id, wanted)
+    if alert_id == wanted:
+        return alert_id, None
+    return alert_id, _one(connection, incidents.c.incident_id, wanted)
+
+
 def _one(connection: Connection, column: Column[str], wanted: str) -> str | None:
     """The id that is this text, or else the only one that begins with it."""
     if not wanted or "\x00" in wanted or not wanted.isprintable():
@@ -108,14 +126,16 @@ def _one(connection: Connection, column: Column[str], wanted: str) -> str | None
 
 def _tell(connection: Connection, alert: Alert | None, found: list[Anomaly]) -> Story:
     if alert is None:
-        return Story(None, found, [], [])
+        return Story(None, found, [], [], [])
     told = []
     for delivery in deliveries.about_agent(connection, alert.agent_id):
         try:
             message = Message.model_validate_json(delivery["doc"])
         except ValidationError:
             continue  # another version wrote it
-        if message.alert is not None and message.alert.alert_id == alert.alert_id:
+        about = message.incident.incident_id if message.incident is not None else None
+        mine = message.alert is not None and message.alert.alert_id == alert.alert_id
+        if mine or (about is not None and about == alert.incident_id):
             told.append(
                 Told(
                     message.kind,
@@ -127,4 +147,5 @@ def _tell(connection: Connection, alert: Alert | None, found: list[Anomaly]) -> 
                     delivery["last_error"],
                 )
             )
-    return Story(alert, found, told, trip.on_evidence_of(connection, alert.alert_id, _MAX_TRIPS))
+    trips = trip.on_evidence_of(connection, alert.alert_id, _MAX_TRIPS)
+    return Story(alert, found, told, trips, changes.history(connection, alert.alert_id))

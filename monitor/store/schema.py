@@ -97,11 +97,14 @@ incidents = Table(
     Column("last_anomaly_at", Float, nullable=False),
     Column("bond", String, nullable=False, comment="what its agents have in common"),
     Column("told_at", Float, comment="when people were last told; reminders count from here"),
+    Column("updated_at", Float, comment="when what was told was last brought up to date"),
+    Column("is_stale", Boolean, nullable=False, comment="whether there is more to show by now"),
     Column("tally", Text, nullable=False, comment="the Tally as JSON: what its alerts share"),
     Column("doc", Text, nullable=False, comment="the Incident as JSON"),
     comment="alerts that are one story",
 )
-Index("incidents_open", incidents.c.state, incidents.c.last_anomaly_at)
+Index("incidents_open", incidents.c.state, incidents.c.told_at)
+Index("incidents_stale", incidents.c.is_stale, incidents.c.updated_at)
 
 alert_changes = Table(
     "alert_changes",
@@ -142,6 +145,18 @@ threads = Table(
     Column("place", Text, nullable=False, comment="in the receiver's own terms"),
     Column("created_at", Float, nullable=False, index=True),
     comment="where a receiver has told of an incident first",
+)
+
+requests = Table(
+    "requests",
+    ledger,
+    Column("request_id", String, primary_key=True),
+    Column("doc", Text, nullable=False, comment="who asked for what, as JSON"),
+    Column("asked_by", String, nullable=False),
+    Column("asked_at", Float, nullable=False),
+    Column("settled_at", Float, index=True, comment="null: still to be done"),
+    Column("outcome", Text, comment="what whoever asked was told"),
+    comment="what people asked for in Slack, kept until it was done, once",
 )
 
 outbox = Table(

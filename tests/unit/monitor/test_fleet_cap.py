@@ -25,7 +25,9 @@ RESPONSE = Response([], Guards(), ["slack"], [], quiet_s=3600.0, alerts_per_week
 
 
 def learned(agent: int, name: str = "a", **fields: object) -> Anomaly:
-    odd = {"calibration": "uncalibrated", "p_value": 1e-4, "agent_id": f"agent-{agent}"}
+    # of nothing in common, so that each is a story of its own
+    odd = {"calibration": "uncalibrated", "p_value": 1e-4, "agent_id": f"agent-{agent}",
+           "trace_id": f"t{agent}", "role": f"role-{agent}"}  # fmt: skip
     return anomaly(f"{name}{agent}", **{**odd, **fields})
 
 
@@ -38,7 +40,7 @@ def told(store: Store) -> list[tuple[str, str]]:
     with store.read() as ledger:
         docs = ledger.execute(select(schema.outbox.c.doc).order_by(schema.outbox.c.seq)).scalars()
         messages = [Message.model_validate_json(doc) for doc in docs]
-    return [(message.kind, message.agent_id) for message in messages]
+    return [(m.kind, m.agent_id) for m in messages if m.kind != "updated"]
 
 
 def charges(store: Store) -> dict[str, str]:

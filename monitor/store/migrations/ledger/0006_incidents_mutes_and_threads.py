@@ -45,6 +45,18 @@ def upgrade() -> None:
             comment="when people were last told; reminders count from here",
         ),
         sa.Column(
+            "updated_at",
+            sa.Float(),
+            nullable=True,
+            comment="when what was told was last brought up to date",
+        ),
+        sa.Column(
+            "is_stale",
+            sa.Boolean(),
+            nullable=False,
+            comment="whether there is more to show by now",
+        ),
+        sa.Column(
             "tally",
             sa.Text(),
             nullable=False,
@@ -55,7 +67,8 @@ def upgrade() -> None:
         comment="alerts that are one story",
     )
     op.create_index(op.f("ix_incidents_opened_at"), "incidents", ["opened_at"], unique=False)
-    op.create_index("incidents_open", "incidents", ["state", "last_anomaly_at"], unique=False)
+    op.create_index("incidents_open", "incidents", ["state", "told_at"], unique=False)
+    op.create_index("incidents_stale", "incidents", ["is_stale", "updated_at"], unique=False)
     op.create_table(
         "mutes",
         sa.Column("mute_id", sa.String(), nullable=False),
@@ -85,6 +98,18 @@ def upgrade() -> None:
         comment="where a receiver has told of an incident first",
     )
     op.create_index(op.f("ix_threads_created_at"), "threads", ["created_at"], unique=False)
+    op.create_table(
+        "requests",
+        sa.Column("request_id", sa.String(), nullable=False),
+        sa.Column("doc", sa.Text(), nullable=False, comment="who asked for what, as JSON"),
+        sa.Column("asked_by", sa.String(), nullable=False),
+        sa.Column("asked_at", sa.Float(), nullable=False),
+        sa.Column("settled_at", sa.Float(), nullable=True, comment="null: still to be done"),
+        sa.Column("outcome", sa.Text(), nullable=True, comment="what whoever asked was told"),
+        sa.PrimaryKeyConstraint("request_id"),
+        comment="what people asked for in Slack, kept until it was done, once",
+    )
+    op.create_index(op.f("ix_requests_settled_at"), "requests", ["settled_at"], unique=False)
     op.add_column(
         "alerts", sa.Column("incident_id", sa.String(), server_default="", nullable=False)
     )
@@ -169,10 +194,13 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_alerts_incident_id"), table_name="alerts")
     op.drop_column("alerts", "muted_by")
     op.drop_column("alerts", "incident_id")
+    op.drop_index(op.f("ix_requests_settled_at"), table_name="requests")
+    op.drop_table("requests")
     op.drop_index(op.f("ix_threads_created_at"), table_name="threads")
     op.drop_table("threads")
     op.drop_index(op.f("ix_mutes_until"), table_name="mutes")
     op.drop_table("mutes")
+    op.drop_index("incidents_stale", table_name="incidents")
     op.drop_index("incidents_open", table_name="incidents")
     op.drop_index(op.f("ix_incidents_opened_at"), table_name="incidents")
     op.drop_table("incidents")
