@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check format bench bench-detection lock migration clean
+.PHONY: help demo run test check format bench bench-detection bench-gateway bench-trips lock migration clean
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 25
@@ -42,6 +42,12 @@ bench: $(READY) ## measure the worker against a bare loop on a real broker; JSON
 
 bench-detection: $(READY) ## measure what detection catches and costs; JSON on stdout
 	@$(BIN)/python -m tests.bench.detection $(ARGS)
+
+bench-trips: $(READY) ## measure how fast a rule cuts an agent off; JSON on stdout
+	@$(BIN)/python -m tests.bench.trips $(ARGS)
+
+bench-gateway: $(READY) ## measure how long a gateway waits for a decision; JSON on stdout
+	@$(BIN)/python -m tests.bench.gateway $(ARGS)
 
 lock: ## resolve the dependencies anew
 	$(BIN)/python -m pip install --quiet uv

@@ -7,18 +7,19 @@ nobody may order.
 
 import ipaddress
 import re
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Final
 
 from fastapi import Depends, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy import Connection
 
-from monitor.api.answers import log_down
-from monitor.api.backend import Backend, StoreDownError
+from monitor.api.backend import Backend
 from monitor.ledger import tokens
 from monitor.ledger.tokens import Role
 
 ANYBODY: Final = "anonymous"
-UNCHECKED: Final = "unchecked"
 
 _bearer = HTTPBearer(auto_error=False, description="A token of `tripswitch token add`.")
 _PORT: Final = re.compile(r":\d*\Z")
@@ -30,6 +31,11 @@ async def _backend(request: Request) -> Backend:
 
 
 BackendOf = Annotated[Backend, Depends(_backend)]
+Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+
+
+Admission = Callable[[Connection, float], str]
+"""Says who asks, from a ledger transaction and the time; raises if that one may not."""
 
 
 class Gate:
@@ -39,57 +45,55 @@ class Gate:
     ----------
     role
         What is needed.
-    even_unchecked
-        Let a request in as `UNCHECKED` while the store cannot be reached; the route then answers
-        without it.
     """
 
-    def __init__(self, role: Role, *, even_unchecked: bool = False) -> None:
-        self.role = role
-        self._even_unchecked = even_unchecked
+    def __init__(self, role: Role) -> None:
+        self._role = role
 
-    async def __call__(
-        self,
-        request: Request,
-        backend: BackendOf,
-        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-    ) -> str:
+    async def __call__(self, request: Request, backend: BackendOf, credentials: Credentials) -> str:
         """Who asks."""
-        try:
-            if credentials is None:
-                return await self._without_token(request, backend)
-            return await self._with_token(backend, credentials.credentials)
-        except StoreDownError as error:
-            if not self._even_unchecked:
-                raise
-            log_down(request, error)
-            return UNCHECKED
+        return await backend.read(_admission(self._role, request, backend, credentials))
 
-    async def _with_token(self, backend: Backend, secret: str) -> str:
-        token = await backend.read(lambda ledger, now_s: tokens.find(ledger, secret, now_s))
-        if token is None:
-            raise _refused("no such token, or it has expired or was revoked")
-        if not token.role.covers(self.role):
-            why = f"the token {token.name} is of role {token.role}; this needs {self.role}"
-            raise HTTPException(403, why)
-        return token.actor
 
-    async def _without_token(self, request: Request, backend: Backend) -> str:
-        if "authorization" in request.headers:
-            raise _refused("write the token as `Authorization: Bearer tsw_…`")
-        if await backend.read(lambda ledger, _: tokens.any_known(ledger)):
-            raise _refused("this needs a token: `Authorization: Bearer tsw_…`")
-        asks = self.role is Role.VIEWER
-        if asks and backend.config.serve.is_local and _asks_locally(request):
-            return ANYBODY
-        how = f"`tripswitch token add NAME --role {self.role}` on the server's host makes one"
-        raise _refused(f"this needs a token of role {self.role}: {how}")
+async def _gateway(request: Request, backend: BackendOf, credentials: Credentials) -> Admission:
+    """Left to the route, which asks it in the transaction of its own question."""
+    return _admission(Role.VIEWER, request, backend, credentials)
 
 
 Viewer = Annotated[str, Depends(Gate(Role.VIEWER))]
 Operator = Annotated[str, Depends(Gate(Role.OPERATOR))]
 Admin = Annotated[str, Depends(Gate(Role.ADMIN))]
-Gateway = Annotated[str, Depends(Gate(Role.VIEWER, even_unchecked=True))]
+Gateway = Annotated[Admission, Depends(_gateway)]
+
+
+def _admission(
+    role: Role, request: Request, backend: Backend, credentials: Credentials
+) -> Admission:
+    if credentials is not None:
+        return partial(_with_token, role, credentials.credentials)
+    if "authorization" in request.headers:
+        raise _refused("write the token as `Authorization: Bearer tsw_…`")
+    reads = role is Role.VIEWER and backend.config.serve.is_local and _asks_locally(request)
+    return partial(_without_token, role, reads)
+
+
+def _with_token(role: Role, secret: str, ledger: Connection, now_s: float) -> str:
+    token = tokens.find(ledger, secret, now_s)
+    if token is None:
+        raise _refused("no such token, or it has expired or was revoked")
+    if not token.role.covers(role):
+        why = f"the token {token.name} is of role {token.role}; this needs {role}"
+        raise HTTPException(403, why)
+    return token.actor
+
+
+def _without_token(role: Role, reads: bool, ledger: Connection, _now_s: float) -> str:
+    if tokens.any_known(ledger):
+        raise _refused("this needs a token: `Authorization: Bearer tsw_…`")
+    if not reads:
+        how = f"`tripswitch token add NAME --role {role}` on the server's host makes one"
+        raise _refused(f"this needs a token of role {role}: {how}")
+    return ANYBODY
 
 
 def _refused(why: str) -> HTTPException:

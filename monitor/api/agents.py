@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Request
 from sqlalchemy import Connection
 
 from monitor import orders, rehearsal
-from monitor.api.access import UNCHECKED, BackendOf, Gateway, Operator, Viewer
-from monitor.api.answers import PROBLEMS, Answer
+from monitor.api.access import BackendOf, Gateway, Operator, Viewer
+from monitor.api.answers import PROBLEMS, Answer, log_down
 from monitor.api.backend import Backend, StoreDownError
 from monitor.api.bodies import GrantBody, KillBody, RestoreBody
 from monitor.api.edge import decoded
@@ -53,28 +53,32 @@ Limit = Annotated[int, Query(ge=1, le=1000, description="At most so many, the ne
 
 @router.get("/{agent_id:path}/grants", summary="May this agent do this?")
 async def list_grants(
-    agent: Agent, backend: BackendOf, caller: Gateway, scope: Scope = None, limit: Limit = 100
+    request: Request,
+    agent: Agent,
+    backend: BackendOf,
+    admit: Gateway,
+    scope: Scope = None,
+    limit: Limit = 100,
 ) -> Answer:
     """All grants with their validity; with `scope` the decision: `allowed` and the `reason`.
 
     While the store cannot be reached a decision is refused with status 503, or allowed with
-    `checked` false, as `serve.on_store_failure` says.
+    `checked` false, as `serve.on_store_failure` says: then nobody's token is checked either.
     """
-    if scope is None:
-        if caller == UNCHECKED:
-            raise StoreDownError("not asked again")
-        return Answer(
-            await backend.read(lambda ledger, now_s: _grants(ledger, now_s, agent, limit))
-        )
+
+    def answer(ledger: Connection, now_s: float) -> dict[str, Any]:
+        admit(ledger, now_s)
+        if scope is None:
+            return _grants(ledger, now_s, agent, limit)
+        decision = grants.decide(ledger, agent, scope, now_s)
+        return {**decision_document(decision, now_s), "checked": True}
+
     try:
-        if caller == UNCHECKED:
-            raise StoreDownError("not asked again")
-
-        def decide(ledger: Connection, now_s: float) -> dict[str, Any]:
-            return decision_document(grants.decide(ledger, agent, scope, now_s), now_s)
-
-        return Answer({**await backend.read(decide), "checked": True})
-    except StoreDownError:
+        return Answer(await backend.read(answer))
+    except StoreDownError as error:
+        if scope is None:
+            raise
+        log_down(request, error)
         return _unchecked(backend, agent, scope)
 
 

@@ -3,7 +3,7 @@
 import uuid
 from typing import Final
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, String, bindparam, or_, select, update
 
 from alerting import grants as grants_of
 from alerting.grants import Decision, Grant
@@ -16,6 +16,24 @@ from monitor.store.sql import storable
 
 MAX_TIME_S: Final = 253_402_300_799.0
 """The end of the year 9999."""
+
+_TOLD: Final = 100
+"""So many of its latest grants are looked through for why an agent may not."""
+
+_AGENT: Final = bindparam("of_agent", type_=String)
+_HELD: Final = (
+    select(grants, agents_table.c.state, hold.is_held(_AGENT).label("held"))
+    .outerjoin(agents_table, agents_table.c.agent_id == grants.c.agent_id)
+    .where(
+        grants.c.agent_id == _AGENT,
+        grants.c.revoked_at.is_(None),
+        or_(grants.c.expires_at.is_(None), grants.c.expires_at > bindparam("now_s")),
+    )
+)
+"""What an agent holds now, and its state: one statement, for a kill between two would be missed.
+
+Built once: it is asked before each action of each agent.
+"""
 
 
 def add(
@@ -116,16 +134,7 @@ def decide(connection: Connection, agent_id: str, scope: str, now_s: float) -> D
 
     Every call reads the store: what another process revoked is refused from then on.
     """
-    # One statement: a kill between two would be missed.
-    rows = connection.execute(
-        select(grants, agents_table.c.state, hold.is_held(agent_id).label("held"))
-        .outerjoin(agents_table, agents_table.c.agent_id == grants.c.agent_id)
-        .where(
-            grants.c.agent_id == agent_id,
-            grants.c.revoked_at.is_(None),
-            or_(grants.c.expires_at.is_(None), grants.c.expires_at > now_s),
-        )
-    ).mappings()
+    rows = connection.execute(_HELD, {"of_agent": agent_id, "now_s": now_s}).mappings()
     held, state = [], None
     for row in rows:
         values = dict(row)
@@ -139,7 +148,8 @@ def decide(connection: Connection, agent_id: str, scope: str, now_s: float) -> D
     if decision.allowed or state in BLOCKED:
         return decision
     # What it held before only tells why not; nothing read here can allow.
-    ended = [g for g in list_grants(connection, agent_id) if not g.is_valid(now_s)]
+    latest = list_grants(connection, agent_id, _TOLD)
+    ended = [grant for grant in latest if not grant.is_valid(now_s)]
     return grants_of.decide(agent_id, state, ended, scope, now_s)
 
 

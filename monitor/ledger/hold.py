@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Connection,
     Select,
@@ -170,7 +171,7 @@ def progress(connection: Connection, hold_id: str) -> Progress:
     return Progress(*connection.execute(counts.where(member.hold_id == hold_id)).one())
 
 
-def covering(agent_id: str) -> Select[Any]:
+def covering(agent_id: str | BindParameter[str]) -> Select[Any]:
     """The holds that are on and that this agent is known to be under, the oldest first.
 
     Every agent is under one about all of them, unless a person restored it meanwhile.
@@ -188,7 +189,7 @@ def covering(agent_id: str) -> Select[Any]:
     )
 
 
-def is_held(agent_id: str) -> ColumnElement[bool]:
+def is_held(agent_id: str | BindParameter[str]) -> ColumnElement[bool]:
     """Whether a hold refuses this agent everything, as part of another statement."""
     return covering(agent_id).order_by(None).exists()
 

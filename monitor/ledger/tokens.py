@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from monitor.errors import NotFoundError, UsageError
 from monitor.ledger import audit
@@ -23,6 +23,8 @@ PREFIX: Final = "tsw_"
 """By which scanners of source code find a secret that leaked."""
 _SECRET_BYTES: Final = 32
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+_BY_DIGEST: Final = select(tokens).where(tokens.c.digest == bindparam("of_digest"))
+"""Built once: it is asked before each action of each agent."""
 
 
 class Role(StrEnum):
@@ -132,7 +134,7 @@ def revoke(connection: Connection, name: str, *, by: str, now_s: float) -> Token
 def find(connection: Connection, secret: str, now_s: float) -> Token | None:
     """The valid token with this secret."""
     digest = _digest(secret)
-    row = connection.execute(select(tokens).where(tokens.c.digest == digest)).one_or_none()
+    row = connection.execute(_BY_DIGEST, {"of_digest": digest}).one_or_none()
     if row is None or not hmac.compare_digest(row.digest, digest):
         return None
     token = _token(row)

@@ -1,6 +1,7 @@
 """`tripswitch serve` as a process: two processes on one store, the store down, TLS, its end."""
 
 import shutil
+import socket
 import ssl
 import subprocess
 import time
@@ -208,3 +209,13 @@ def test_an_address_in_use_is_said_in_one_line(tmp_path: Path) -> None:
         assert "Traceback" not in error
         with pytest.raises(TripswitchError, match=r"serve\.host"):
             server.listen(ServeConfig(port=int(port)))
+
+
+def test_no_part_of_an_answer_waits_for_the_client() -> None:
+    with (
+        server.listen(ServeConfig(port=0)) as listening,
+        socket.create_connection(listening.getsockname()),
+    ):
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
