@@ -54,6 +54,8 @@ class Message(BaseModel):
     """As it stood then; everything about one incident goes into one thread."""
     trip_id: str | None = None
     approval_id: str | None = None
+    story: str | None = None
+    """Id of what it is about where that is no incident and no trip, such as a condition."""
     role: str | None = None
     """Of the agent, where the alert does not say it."""
     owner: str | None = None

@@ -32,7 +32,8 @@ from monitor.config_detection import (
     PrivilegeConfig,
 )
 from monitor.config_points import PointConfigs
-from monitor.config_routes import OwnerConfigs, RouteConfigs, check_receivers
+from monitor.config_receivers import KafkaReceiverConfig, ReceiverConfigs
+from monitor.config_routes import OwnerConfigs, RouteConfigs, Texts, check_receivers
 from monitor.config_section import Seconds, Section
 from monitor.config_serve import ServeConfig
 from monitor.config_slack import SlackConfig
@@ -121,7 +122,7 @@ class AlertsConfig(Section):
     """A high or critical incident that nobody acknowledges is told again after this, then after
     twice as long each time, up to a day."""
     terminal: bool = True
-    fallback: tuple[str, ...] = ()
+    fallback: Texts = ()
     """Receivers of what no route takes, and of what all others refused; by default every one."""
 
 
@@ -164,6 +165,7 @@ class Config(BaseSettings):
     """What a tool does to the world, where name and action do not tell: `tool = "external"`."""
     alerts: AlertsConfig = AlertsConfig()
     slack: SlackConfig = SlackConfig()
+    receivers: ReceiverConfigs = ()
     routes: RouteConfigs = ()
     owners: OwnerConfigs = ()
     trip: TripConfig = TripConfig()
@@ -176,6 +178,10 @@ class Config(BaseSettings):
     def _kafka_is_named(self) -> Self:
         if self.source.kind == "kafka" and not self.kafka.bootstrap_servers:
             raise ValueError("source.kind is kafka: set kafka.bootstrap_servers")
+        for receiver in self.receivers:
+            if isinstance(receiver, KafkaReceiverConfig) and not self.kafka.bootstrap_servers:
+                name = receiver.name
+                raise ValueError(f"receiver {name} is a topic: set kafka.bootstrap_servers")
         return self
 
     @model_validator(mode="after")
@@ -185,10 +191,10 @@ class Config(BaseSettings):
 
     @property
     def receiver_names(self) -> tuple[str, ...]:
-        """Who can be told: the terminal, Slack where a channel is set."""
+        """Who can be told: the terminal, Slack where a channel is set, and every other receiver."""
         terminal = ("terminal",) if self.alerts.terminal else ()
         slack = ("slack",) if self.slack.channel else ()
-        return terminal + slack
+        return (*terminal, *slack, *(receiver.name for receiver in self.receivers))
 
     @classmethod
     def settings_customise_sources(

@@ -1,7 +1,7 @@
 """Enforcement points beside the built-in ones: webhooks, commands, plugins."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -32,11 +32,14 @@ Arguments = Annotated[tuple[str, ...], AfterValidator(_arguments)]
 class RequestConfig(RequestSection):
     """A request about an order; its body is by default the whole order."""
 
-    placeholders: ClassVar[tuple[str, ...]] = PLACEHOLDERS
-
     path: Annotated[str, Field(min_length=1)]
     already_done: tuple[Status, ...] = ()
     """Statuses that mean that nothing was left to do; a wrong path answers 404, too."""
+
+    @model_validator(mode="after")
+    def _placeholders_exist(self) -> Self:
+        self.check_placeholders(PLACEHOLDERS)
+        return self
 
 
 class QuestionConfig(RequestConfig):

@@ -1,9 +1,9 @@
 """The settings of HTTP: requests made from templates, and the server that they go to."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
@@ -60,10 +60,6 @@ def refuse_secrets_in(settings: Mapping[str, Any]) -> Mapping[str, Any]:
 class RequestSection(Section):
     """An HTTP request whose texts may hold `$agent_id` and the like."""
 
-    placeholders: ClassVar[tuple[str, ...]]
-    tables: ClassVar[tuple[str, ...]] = ()
-    """Placeholders of the body that stand for data, and so alone."""
-
     method: Method = "POST"
     path: str = ""
     query: dict[str, str] = Field(default_factory=dict)
@@ -80,13 +76,12 @@ class RequestSection(Section):
     def _is_path(cls, path: str) -> str:
         if path and not _PATH.fullmatch(path):
             raise ValueError(f"{path!r} is no path such as /agents/$agent_id/block")
-        return check(path, cls.placeholders)
+        return path
 
     @field_validator("query")
     @classmethod
     def _is_query(cls, query: dict[str, str]) -> dict[str, str]:
-        for name, text in query.items():
-            check(text, cls.placeholders)
+        for name in query:
             if _SECRET.fullmatch(name):
                 raise ValueError(f"{name} is a secret, and a URL is logged: put it into a header")
         return query
@@ -99,18 +94,12 @@ class RequestSection(Section):
                 raise ValueError(f"header {name} is not for settings")
             if not (text.isascii() and text.isprintable() and text.strip() == text):
                 raise ValueError(f"header {name} is to be printable ASCII without spaces around it")
-            check(text, (*cls.placeholders, "token"))
             if _SECRET.fullmatch(name) and "$token" not in text:
                 raise ValueError(
                     f"header {name} is a secret and does not belong in this file; write $token, "
                     "and where that is by token_file or token_variable"
                 )
         return headers
-
-    @field_validator("body")
-    @classmethod
-    def _is_body(cls, body: Any) -> Any:
-        return check_tree(body, (*cls.placeholders, *cls.tables, "token"), cls.tables)
 
     @model_validator(mode="after")
     def _form_is_flat(self) -> Self:
@@ -119,6 +108,26 @@ class RequestSection(Section):
         ):
             raise ValueError("the body of a form is one table of texts")
         return self
+
+    def check_placeholders(self, known: Sequence[str], tables: Sequence[str] = ()) -> None:
+        """Refuse texts with a placeholder that does not exist.
+
+        Parameters
+        ----------
+        known
+            What may stand everywhere; in headers and body `$token` may, too.
+        tables
+            What stands for data, and so only in the body, and alone.
+
+        Raises
+        ------
+        ValueError
+            Naming the placeholder and those that there are.
+        """
+        check(self.path, known)
+        check_tree(self.query, known)
+        check_tree(self.headers, (*known, "token"))
+        check_tree(self.body, (*known, "token", *tables), tables)
 
     @property
     def names_token(self) -> bool:

@@ -2,6 +2,7 @@
 
 - Its bootstrap logs that a password was refused and tries again until its time is up.
 - An answer that comes together with the end of the connection, as a refusal does, is thrown away.
+- At debug level it logs its settings and all that it sends, passwords included.
 - A client's constructor leaves its network thread running when it raises.
 - A group's leader that rejoins because partitions were added, in a `poll` that ends before the join
   does, forgets that it was joining: it never learns its assignment, and stops its heartbeats.
@@ -12,6 +13,7 @@ version.
 
 # ruff: noqa: SLF001 -- that is what this module is for
 
+import logging
 from typing import Any
 
 from kafka.errors import (  # type: ignore[import-untyped]
@@ -31,6 +33,9 @@ _REFUSALS = (
     SaslAuthenticationFailedError,
     UnsupportedSaslMechanismError,
 )
+
+
+logging.getLogger("kafka").setLevel(logging.INFO)
 
 
 class _Connections(KafkaConnectionManager):  # type: ignore[misc]

@@ -8,11 +8,12 @@ from alerting.ports import Receiver
 from monitor.config import Config
 from monitor.config_slack import SlackConfig
 from monitor.errors import UsageError
+from monitor.receiver_kinds import open_receiver
 
 
 def lease_s(config: Config) -> float:
     """For how long a delivery is the dispatcher's own: longer than any receiver's time limit."""
-    return config.slack.timeout_s + 20.0
+    return max(config.slack.timeout_s, *(r.timeout_s for r in config.receivers), 0.0) + 20.0
 
 
 def open_receivers(config: Config, stream: TextIO) -> list[Receiver]:
@@ -28,13 +29,14 @@ def open_receivers(config: Config, stream: TextIO) -> list[Receiver]:
     Raises
     ------
     UsageError
-        If Slack is asked for without a usable bot token or URL.
+        If one cannot be made from its settings, such as Slack without a usable bot token.
     """
     receivers: list[Receiver] = []
     if config.alerts.terminal:
         receivers.append(TerminalReceiver(stream))
     if config.slack.channel:
         receivers.append(_slack(config.slack, config.slack.channel))
+    receivers += [open_receiver(settings, config.kafka) for settings in config.receivers]
     return receivers
 
 

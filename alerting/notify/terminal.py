@@ -43,11 +43,15 @@ class TerminalReceiver:
     ) -> None:
         """Write one message at once, so that lines of two messages never mix.
 
+        Nothing can be changed that was written, so what only changes it is passed over.
+
         Raises
         ------
         DeliveryError
             If the stream takes nothing: for good once it is closed, retryable if its disk is full.
         """
+        if message.kind == "updated":
+            return
         first, *rest = [*render_text(message), f"  delivery {clean(key, 12)}"]
         try:
             if self._stream.isatty():

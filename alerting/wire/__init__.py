@@ -1,1 +1,1 @@
-"""HTTP as the settings describe it: requests from templates, signed, under one time limit."""
+"""How to reach servers and topics as the settings describe them, each time under one time limit."""

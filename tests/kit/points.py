@@ -1,4 +1,4 @@
-"""Settings of points for the gateway of the kit, and a plugin in an installed package."""
+"""Settings of points for the gateway of the kit, and plugins in an installed package."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,11 @@ from pydantic import TypeAdapter
 from monitor.config_points import PointConfig, WebhookPointConfig
 
 PLUGIN = """
-from alerting.ports import RevokeError
+import json
+import time
+
+from alerting.notify.record import record
+from alerting.ports import DeliveryError, RevokeError
 from alerting.revoke.orders import LastOrders
 
 STATES = {}
@@ -41,6 +45,30 @@ class Point:
         pass
 
 
+class Pager:
+    name = "whatever it likes"
+    TOLD = []
+    NEXT = []
+
+    def __init__(self, settings):
+        if "url" not in settings:
+            raise ValueError("url is missing")
+
+    def send(self, message, key, thread=None, attempt=1):
+        how = Pager.NEXT.pop() if Pager.NEXT else None
+        if how == "hang":
+            time.sleep(60)
+        if how == "fails":
+            raise RuntimeError("token=s3cret")
+        if how is not None:
+            raise DeliveryError(how + "\x1b[2J, it says", retryable=how == "retryable")
+        Pager.TOLD.append(json.dumps(record(message, key)))
+        return "place-1"
+
+    def close(self):
+        pass
+
+
 def not_a_point(settings):
     return object()
 
@@ -55,6 +83,10 @@ no-point = tripswitch_in_memory:not_a_point
 fails = tripswitch_in_memory:fails
 not-there = tripswitch_in_memory:missing
 no-module = tripswitch_nowhere:Point
+
+[tripswitch.receivers]
+pager = tripswitch_in_memory:Pager
+no-receiver = tripswitch_in_memory:not_a_point
 """
 
 

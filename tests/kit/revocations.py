@@ -7,11 +7,17 @@ from kafka import KafkaConsumer, TopicPartition  # type: ignore[import-untyped]
 
 
 def read_topic(bootstrap_servers: str, topic: str) -> list[dict[str, Any]]:
-    """Every record of the topic by now, oldest first within a partition."""
+    """Every record of the topic by now, with its key, oldest first within a partition."""
+    found = read_records(bootstrap_servers, topic)
+    return [{**value, "key": key} for key, value in found]
+
+
+def read_records(bootstrap_servers: str, topic: str) -> list[tuple[str, dict[str, Any]]]:
+    """Key and value of every record of the topic by now, oldest first within a partition."""
     consumer = KafkaConsumer(
         bootstrap_servers=bootstrap_servers, auto_offset_reset="earliest", group_id=None
     )
-    records: list[dict[str, Any]] = []
+    records: list[tuple[str, dict[str, Any]]] = []
     try:
         numbers = consumer.partitions_for_topic(topic) or ()
         partitions = [TopicPartition(topic, number) for number in numbers]
@@ -19,7 +25,7 @@ def read_topic(bootstrap_servers: str, topic: str) -> list[dict[str, Any]]:
         ends = consumer.end_offsets(partitions)
         while any(consumer.position(partition) < end for partition, end in ends.items()):
             for found in consumer.poll(timeout_ms=100).values():
-                records += [{**json.loads(r.value), "key": r.key.decode()} for r in found]
+                records += [(r.key.decode(), json.loads(r.value)) for r in found]
     finally:
         consumer.close()
     return records

@@ -17,6 +17,8 @@ from monitor import (
     config_boundaries,
     config_detection,
     config_points,
+    config_receivers,
+    config_routes,
     config_serve,
     config_slack,
     config_trip,
@@ -57,7 +59,7 @@ def test_every_command_is_in_the_readme_and_helps_with_an_example(
 
 
 def keys(model: type[BaseModel]) -> list[str]:
-    return list(model.model_fields)
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 @pytest.mark.parametrize(
@@ -72,7 +74,10 @@ def keys(model: type[BaseModel]) -> list[str]:
         config_boundaries.PermitConfig, config_boundaries.AgentsConfig,
         config_points.RequestConfig, config_points.QuestionConfig, config_points.ReadinessConfig,
         config_points.WebhookPointConfig, config_points.CommandPointConfig,
-        config_points.PluginPointConfig, config_serve.ServeConfig,
+        config_receivers.TellingConfig, config_receivers.WordConfig,
+        config_receivers.WebhookReceiverConfig, config_receivers.KafkaReceiverConfig,
+        config_receivers.PluginReceiverConfig, config_routes.RouteConfig,
+        config_routes.OwnerConfig, config_points.PluginPointConfig, config_serve.ServeConfig,
     ],
 )  # fmt: skip
 def test_every_setting_is_in_the_example(section: type[BaseModel]) -> None:
