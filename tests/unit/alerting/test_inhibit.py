@@ -1,0 +1,43 @@
+from typing import Any
+
+import pytest
+
+from alerting.health import Condition
+from alerting.inhibit import Cause, inhibited, of_health, of_trip
+from detectors.finding import Anomaly
+from tests.kit.anomalies import anomaly
+
+
+def odd(**fields: Any) -> Anomaly:
+    return anomaly(**{"calibration": "calibrated", "p_value": 1e-4, **fields})
+
+
+TRIP = of_trip("payroll-1", "t9")
+(LAG,) = of_health([Condition("lag", "log", "an hour behind", 1.0)])
+BROKEN = Cause("detector", "new_target", "it raised an error")
+
+
+@pytest.mark.parametrize(
+    ("cause", "found", "explains"),
+    [
+        (TRIP, odd(), True),
+        (TRIP, odd(calibration="declared"), True),
+        (TRIP, odd(detector="containment", calibration="declared"), False),
+        (TRIP, odd(agent_id="other"), False),
+        (LAG, odd(detector="silence"), True),
+        (LAG, odd(detector="silence", source="another"), False),
+        (LAG, odd(detector="new_target"), False),
+        (BROKEN, odd(detector="new_target"), True),
+        (BROKEN, odd(detector="new_tool"), False),
+        (BROKEN, odd(detector="new_target", calibration="declared"), False),
+    ],
+)
+def test_a_cause_explains_its_followers_and_nothing_else(
+    cause: Cause, found: Anomaly, explains: bool
+) -> None:
+    assert inhibited(found, [Cause("agent", "nobody", "x"), cause]) == (cause if explains else None)
+
+
+def test_of_the_monitors_troubles_only_those_of_sources_explain_anything() -> None:
+    assert of_health([Condition("receiver", "slack", "down", 1.0)]) == []
+    assert LAG.words == "lag: an hour behind"
