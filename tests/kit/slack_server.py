@@ -138,7 +138,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _body(self) -> dict[str, Any]:
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        if self.headers.get("Content-Type", "").startswith("application/json"):
+        if raw and self.headers.get("Content-Type", "").startswith("application/json"):
             return dict(json.loads(raw))
         return dict(parse_qsl(raw.decode()))
 
