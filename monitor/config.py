@@ -31,6 +31,7 @@ from monitor.config_detection import (
     LearningConfig,
     PrivilegeConfig,
 )
+from monitor.config_health import DigestConfig, HealthConfig, HeartbeatConfig
 from monitor.config_points import PointConfigs
 from monitor.config_receivers import KafkaReceiverConfig, ReceiverConfigs
 from monitor.config_routes import OwnerConfigs, RouteConfigs, Texts, check_receivers
@@ -131,7 +132,7 @@ class MetricsConfig(Section):
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] | None = None
-    """Where `/metrics` is; off by default, 0 for any free one."""
+    """Where `/metrics`, `/livez` and `/readyz` are; off by default, 0 for any free one."""
 
 
 class RetentionConfig(Section):
@@ -171,6 +172,9 @@ class Config(BaseSettings):
     trip: TripConfig = TripConfig()
     points: PointConfigs = ()
     metrics: MetricsConfig = MetricsConfig()
+    health: HealthConfig = HealthConfig()
+    heartbeat: HeartbeatConfig = HeartbeatConfig()
+    digest: DigestConfig = DigestConfig()
     serve: ServeConfig = ServeConfig()
     retention: RetentionConfig = RetentionConfig()
 

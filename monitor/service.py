@@ -18,15 +18,23 @@ from monitor import policies
 from monitor.audit_heads import Publisher
 from monitor.config import Config
 from monitor.dead_letter import open_dead_letters
+from monitor.digest import Digests
 from monitor.dispatcher import Dispatcher
 from monitor.enforcement import enforcement_points, point_limits, point_names
 from monitor.errors import TripswitchError
+from monitor.health import Health
+from monitor.health_probes import serve_probe
+from monitor.health_watch import watch
+from monitor.heartbeat import Heartbeat
 from monitor.jobs import schedule
 from monitor.kill_lane import Driver, KillLane
 from monitor.metrics import Metrics
 from monitor.receivers import lease_s, open_receivers
 from monitor.roundup import Roundup
 from monitor.routing import fallback, routing
+from monitor.serve_child import ServeChild
+from monitor.slack import open_socket
+from monitor.slack_socket import SlackSocket
 from monitor.sources import Source
 from monitor.sources.kafka import KafkaSource
 from monitor.sources.log_file import LogFileSource, log_path
@@ -65,13 +73,22 @@ class Service:
     ----------
     worker
         Runs on the caller's thread; the lanes have threads of their own.
+    health
+        Watches all of it.
     """
 
     worker: Worker
     _dispatcher: Dispatcher
     _kill_lane: KillLane
     _jobs: BackgroundScheduler
+    health: Health
+    _heartbeat: Heartbeat | None
+    _slack: SlackSocket | None
     _stack: ExitStack
+
+    def watch_child(self, child: ServeChild) -> None:
+        """Watch the HTTP API that was started beside it, too."""
+        self.health.probes.append(serve_probe(child))
 
     def run(self) -> None:
         """Run until `worker.stop` is called or the source is exhausted; then stop in order.
@@ -85,11 +102,17 @@ class Service:
         self._kill_lane.start()
         self._dispatcher.start()
         self._jobs.start()
+        if self._heartbeat is not None:
+            self._heartbeat.start()
+        if self._slack is not None:
+            self._slack.start()
         try:
             self.worker.run()
         finally:
             deadline_s = time.monotonic() + STOP_WITHIN_S
             self._jobs.shutdown(wait=False)
+            if self._slack is not None:
+                self._slack.stop(1.0)
             self._kill_lane.stop(max(0.1, deadline_s - time.monotonic()))
             self._dispatcher.stop(max(0.1, deadline_s - time.monotonic()))
             self._stack.close()
@@ -122,10 +145,7 @@ def build(config: Config, stream: TextIO) -> Service:
         points = enforcement_points(config)
         for point in points.values():
             stack.callback(point.close)
-        metrics = None
-        if config.metrics.port is not None:
-            metrics = Metrics()
-            stack.callback(metrics.serve(config.metrics.host, config.metrics.port))
+        metrics = Metrics() if config.metrics.port is not None else None
         driver = Driver(
             store,
             points,
@@ -165,8 +185,20 @@ def build(config: Config, stream: TextIO) -> Service:
         if config.kafka.bootstrap_servers:
             publisher = Publisher(store, config.kafka)
             stack.callback(publisher.close)
-        jobs = schedule(config, store, response, metrics, publisher, roundup, wake)
-        return Service(worker, dispatcher, kill_lane, jobs, stack.pop_all())
+        health = watch(config, worker, publisher, wake, stack)
+        if metrics is not None and config.metrics.port is not None:
+            stack.callback(metrics.serve(config.metrics.host, config.metrics.port, health))
+        heartbeat = None
+        if config.heartbeat.url is not None:
+            heartbeat = Heartbeat(config.heartbeat, health.is_well)
+            health.probes.append(heartbeat.troubles)
+            stack.callback(heartbeat.stop)
+        digests = Digests(config, store, response.receivers, wake)
+        jobs = schedule(config, store, response, metrics, publisher, roundup, wake, health, digests)
+        slack = open_socket(config, store, response, wake)
+        return Service(
+            worker, dispatcher, kill_lane, jobs, health, heartbeat, slack, stack.pop_all()
+        )
 
 
 def _lock(store: Store, stack: ExitStack) -> None:

@@ -44,7 +44,7 @@ def run(
     signal.signal(signal.SIGINT, stop)
     with ExitStack() as beside:
         if chosen.serve.enabled:
-            beside.enter_context(ServeChild(command(config)))
+            service.watch_child(beside.enter_context(ServeChild(command(config))))
         service.run()
     counts = service.worker.counts
     if as_json:

@@ -16,6 +16,7 @@ from monitor import (
     config,
     config_boundaries,
     config_detection,
+    config_health,
     config_points,
     config_receivers,
     config_routes,
@@ -78,6 +79,7 @@ def keys(model: type[BaseModel]) -> list[str]:
         config_receivers.WebhookReceiverConfig, config_receivers.KafkaReceiverConfig,
         config_receivers.PluginReceiverConfig, config_routes.RouteConfig,
         config_routes.OwnerConfig, config_points.PluginPointConfig, config_serve.ServeConfig,
+        config_health.HealthConfig, config_health.HeartbeatConfig, config_health.DigestConfig,
     ],
 )  # fmt: skip
 def test_every_setting_is_in_the_example(section: type[BaseModel]) -> None:
