@@ -212,6 +212,7 @@ def _have_jars() -> None:
         unavailable(f"no Kafka: mvn could not fetch its jars: {result.stdout[-500:]}")
     with contextlib.suppress(OSError):  # another run was faster
         fresh.rename(LIBS)
+    shutil.rmtree(fresh, ignore_errors=True)
 
 
 def _answers(bootstrap_servers: str) -> bool:
