@@ -48,7 +48,7 @@ def jobs(quick: bool) -> list[Job]:
     some = (AGENTS_QUICKLY if quick else AGENTS) // SHARDS
     return [
         # An agent of ten actions a second costs ten times as much.
-        Job(measure, (kind, shard * some, some // 2 if kind == TEN_A_SECOND else some))
+        Job(measure, (kind, shard * some, max(1, some // 2) if kind == TEN_A_SECOND else some))
         for kind in kinds
         for shard in range(SHARDS)
     ]
