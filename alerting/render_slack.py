@@ -45,11 +45,20 @@ def render_slack(
     return SlackText(_blocks(parts, message, key, brief, offered), _notification(message, parts))
 
 
-def render_reply(message: Message, key: str, *, brief: bool = False) -> SlackText:
-    """Say what is new in an incident, below the message that tells all about it."""
-    news = message.model_copy(update={"alert": None, "incident": None, "owner": None})
-    parts = render(news)._replace(order=None)
-    return SlackText(_blocks(parts, message, key, brief), _notification(message, parts))
+def render_reply(
+    message: Message, key: str, *, brief: bool = False, buttons: bool = False
+) -> SlackText:
+    """Say what is new in an incident, below the message that tells all about it.
+
+    An agent's alert that was opened in it is told whole, for the message above may show another's;
+    a question is asked with the buttons to decide it.
+    """
+    one = message.kind == "opened"
+    shown = {"incident": None, "owner": None, **({} if one else {"alert": None})}
+    news = message.model_copy(update=shown)
+    parts = render(news) if one else render(news)._replace(order=None)
+    offered = actions(news) if buttons and not one else None
+    return SlackText(_blocks(parts, message, key, brief, offered), _notification(news, parts))
 
 
 def slack_escape(text: str) -> str:

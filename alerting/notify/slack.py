@@ -16,7 +16,7 @@ from slack_sdk.errors import SlackApiError
 from alerting.message import Message, MessageKind
 from alerting.notify.slack_search import EVENT_TYPE, SlackSearch
 from alerting.notify.slack_web import Limit, SlackWeb, code_of, was_refused
-from alerting.render_slack import SlackText, render_reply, render_slack
+from alerting.render_slack import render_reply, render_slack
 from detectors.finding import Severity
 
 SILENT: Final = frozenset[MessageKind](("updated",))
@@ -158,7 +158,8 @@ class SlackReceiver:
         return f"{answer['channel']}:{answer['ts']}"
 
     def _post(self, this: _Attempt, channel: str, root: str | None, *, brief: bool) -> Any:
-        said = self._root(this, brief=brief) if root is None else _reply(this, brief=brief)
+        form = render_slack if root is None else render_reply
+        said = form(this.message, this.key, brief=brief, buttons=self._buttons)
         this.limit.check()
         this.in_doubt = True
         try:
@@ -182,7 +183,7 @@ class SlackReceiver:
     def _change(self, this: _Attempt, channel: str, root: str) -> bool:
         """Let the root show how things stand; False if it is gone and a new one is needed."""
         for brief in (False, True):
-            said = self._root(this, brief=brief)
+            said = render_slack(this.message, this.key, brief=brief, buttons=self._buttons)
             this.limit.check()
             try:
                 self._web.client.chat_update(
@@ -205,19 +206,12 @@ class SlackReceiver:
                 return True
         return True
 
-    def _root(self, this: _Attempt, *, brief: bool) -> SlackText:
-        return render_slack(this.message, this.key, brief=brief, buttons=self._buttons)
-
     def _await_turn(self) -> None:
         """Keep the gap between two messages; that is no part of the time that Slack has."""
         time.sleep(max(0.0, self._free_at_s - time.monotonic()))
         self._free_at_s = time.monotonic() + self._gap_s
 
 
-def _reply(this: _Attempt, *, brief: bool) -> SlackText:
-    return render_reply(this.message, this.key, brief=brief)
-
-
 def _is_urgent(message: Message) -> bool:
     """Whether a reply has to be seen in the channel, too: one thread may have a lot in it."""
-    return message.kind == "raised" and message.severity == Severity.CRITICAL
+    return message.kind in ("opened", "raised") and message.severity == Severity.CRITICAL

@@ -272,6 +272,26 @@ def test_buttons_are_there_as_long_as_they_can_do_something(slack: SlackServer) 
     assert buttons(slack) == []
 
 
+def test_a_critical_agent_in_a_storm_is_told_whole_and_in_the_channel(slack: SlackServer) -> None:
+    to = receiver(slack, buttons=True)
+    storm = incident(agents=("a", "payroll-7"), agent_count=60, bond="fleet")
+    place = to.send(told("opened", incident=storm), "k1")
+    to.send(told("opened", incident=storm, severity=Severity.CRITICAL), "k2", place)
+    (reply,) = slack.replies(slack.roots[0]["ts"])
+    assert reply["reply_broadcast"]
+    assert "tripswitch kill payroll-7" in str(reply["blocks"])
+    assert reply["text"] == "CRITICAL: alert opened, agent payroll-7"
+
+
+def test_a_question_in_a_thread_has_its_buttons_there(slack: SlackServer) -> None:
+    to = receiver(slack, buttons=True)
+    place = to.send(told("opened"), "k1")
+    to.send(told("trip_asked", approval_id="0af3"), "k2", place)
+    (reply,) = slack.replies(slack.roots[0]["ts"])
+    assert "approval:0af3" in str(reply["blocks"])
+    assert "tripswitch_acknowledge" not in str(reply["blocks"])
+
+
 def test_without_socket_mode_there_are_no_buttons(slack: SlackServer) -> None:
     receiver(slack).send(told("opened"), "k1")
     assert buttons(slack) == []
