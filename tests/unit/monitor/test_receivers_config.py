@@ -53,3 +53,26 @@ def test_a_url_of_another_kind_is_refused(tmp_path: Path) -> None:
 
 def test_a_lease_outlasts_the_time_limit() -> None:
     assert lease_s(config(timeout_s=120.0)) > 120.0
+
+
+def test_a_lease_outlasts_the_slowest_receiver() -> None:
+    slow = {"kind": "plugin", "name": "slow", "plugin": "pager", "timeout_s": 90.0}
+    settings = Config.model_validate({"receivers": [slow], "slack": {"timeout_s": 5.0}})
+    assert lease_s(settings) > 90.0
+    assert routing(settings).names == ("terminal", "slow")
+
+
+@pytest.mark.parametrize(
+    ("plugin", "given", "why"),
+    [
+        ("pager", {}, "its settings: url is missing"),
+        ("no-receiver", {}, "is no receiver: it has no send, close"),
+        ("paper", {}, r"no plugin 'paper' is installed.*did you mean 'pager'\?"),
+    ],
+)
+def test_a_plugin_that_cannot_be_had_is_said(
+    plugin_package: dict[str, str], plugin: str, given: dict[str, str], why: str
+) -> None:
+    wanted = {"kind": "plugin", "name": "chat", "plugin": plugin, "settings": given}
+    with pytest.raises(UsageError, match=f"receiver chat: .*{why}"):
+        open_receivers(Config.model_validate({"receivers": [wanted]}), io.StringIO())
