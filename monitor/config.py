@@ -118,7 +118,7 @@ class AlertsConfig(Section):
     together_s: Seconds = 300.0
     """Agents of one role or version that turn odd within this are one incident."""
     storm_agents: Annotated[int, Field(ge=2, le=1000)] = 50
-    """More agents than this that turn odd within `together_s` are one incident, whoever they are."""
+    """More agents than this that turn odd within `together_s` are one incident, whoever."""
     remind_s: Seconds = 14_400.0
     """A high or critical incident that nobody acknowledges is told again after this, then after
     twice as long each time, up to a day."""

@@ -228,7 +228,7 @@ def _write_events(log: Path, count: int) -> None:
     documents = [json.loads(line) for line in recorded("role") if line.endswith(b'"}')]
     times = [datetime.fromisoformat(document["time"]) for document in documents]
     lap = times[-1] - times[0] + timedelta(hours=1)
-    # the text of an event but for its time and id: encoding each anew would take longer than a round
+    # the text of an event but for its time and id: encoding each anew takes longer than a round
     bare = [json.dumps(d | {"time": "@time", "event_id": "@id"}) for d in documents]
     with log.open("w", encoding="utf-8") as out:
         for number in range(count):

@@ -1,4 +1,4 @@
-"""A kill while the store is down: what can be reached is told, and the journal is taken in later."""
+"""A kill while the store is down: what can be reached is told, the journal taken in later."""
 
 import json
 import socket

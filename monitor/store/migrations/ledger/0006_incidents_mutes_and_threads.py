@@ -35,9 +35,7 @@ def upgrade() -> None:
         sa.Column("severity", sa.Integer(), nullable=False),
         sa.Column("opened_at", sa.Float(), nullable=False),
         sa.Column("last_anomaly_at", sa.Float(), nullable=False),
-        sa.Column(
-            "bond", sa.String(), nullable=False, comment="what its agents have in common"
-        ),
+        sa.Column("bond", sa.String(), nullable=False, comment="what its agents have in common"),
         sa.Column(
             "told_at",
             sa.Float(),
