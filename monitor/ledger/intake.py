@@ -49,6 +49,8 @@ def record(
     audit.lock(connection)  # the head first, everywhere: no two transactions wait for each other
     # Who waited for the lock sees now what the other has written meanwhile.
     new = _unknown(connection, new)
+    if not new:
+        return 0
     desk = Desk(connection, [one for one in new if not one.shadow], response, now_s)
     rows: list[dict[str, object]] = []
     responses: list[tuple[Folded, Anomaly]] = []
