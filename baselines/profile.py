@@ -190,16 +190,16 @@ class Profile:
             if self.agent_version is not None:
                 self.work.change(time_s)
             self.agent_version = version
-        run, score = seen.open_run, seen.scores.get("run")
+        run, score, work = seen.open_run, seen.scores.get("run"), self.work
         held = {hold.what for hold in holds} if holds else _NOTHING_HELD
         for hold in holds:
             if hold.what == "window":
                 self.windows[hold.window].alarmed.add(hold.metric)
         if score is not None:
-            self.work.take(run, seen.step, score, alarmed="run" in held)
+            work.take(run, seen.step, score, alarmed="run" in held)
         elif "run" in held:
             run.alarmed = True
-        self.work.repeats.take(
+        work.repeats.take(
             run, seen.call, seen.streak, "streak" in held, time_s, self.rules.promote_after_s
         )
         self.conduct.learn(seen, holds)

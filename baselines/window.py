@@ -110,27 +110,27 @@ class Window:
     def add(self, bytes_out: int | None, bytes_in: int | None, outcome: int | None) -> bool:
         """Count one event in; tells whether a total is over its limit."""
         totals, limits = self.totals, self.limits
-        totals[CALLS] += 1
-        over = totals[CALLS] > limits[CALLS]
+        calls = totals[CALLS] = totals[CALLS] + 1
+        over = calls > limits[CALLS]
         if bytes_out:
-            totals[BYTES_OUT] += bytes_out
-            over |= totals[BYTES_OUT] > limits[BYTES_OUT]
+            total = totals[BYTES_OUT] = totals[BYTES_OUT] + bytes_out
+            over = over or total > limits[BYTES_OUT]
         if bytes_in:
-            totals[BYTES_IN] += bytes_in
-            over |= totals[BYTES_IN] > limits[BYTES_IN]
+            total = totals[BYTES_IN] = totals[BYTES_IN] + bytes_in
+            over = over or total > limits[BYTES_IN]
         if outcome is not None:
-            totals[outcome] += 1
-            over |= totals[outcome] > limits[outcome]
+            total = totals[outcome] = totals[outcome] + 1
+            over = over or total > limits[outcome]
         return over and self._is_over()
 
     def _is_over(self) -> bool:
         """Whether a total is over its level's limit, once it is over what stood in for it."""
-        over = False
+        over, limits = False, self.limits
         for metric, total in enumerate(self.totals):
-            if total > self.limits[metric]:
-                nats = self._hours.allowed(self._places + metric)
-                self.limits[metric] = self.levels[metric].limit(self.cell, *nats)
-                over |= total > self.limits[metric]
+            if total > limits[metric]:
+                nats, run_nats = self._hours.allowed(self._places + metric)
+                limit = limits[metric] = self.levels[metric].limit(self.cell, nats, run_nats)
+                over = over or total > limit
         return over
 
     @property
@@ -157,9 +157,10 @@ class Window:
 
     def close(self, adopt_after_s: float) -> None:
         """Score the open window, then learn it or, where it alarmed, hold it."""
+        totals, cell, alarmed = self.totals, self.cell, self.alarmed
         for metric, level in enumerate(self.levels):
-            total, place = self.totals[metric], self._places + metric
-            if self.alarmed and metric in self.alarmed:
+            total, place = totals[metric], self._places + metric
+            if alarmed and metric in alarmed:
                 self._hours.note(place, *self._nats(metric))
                 if self._hours.calibrated:
                     level.hold(total, self.cell, self.start_s, adopt_after_s)
@@ -169,11 +170,11 @@ class Window:
                     level.run = 0.0
                     level.learn(total, self.cell)
                 continue
-            nats = level.surprise(total, self.cell) if total else 0.0
+            nats = level.surprise(total, cell) if total else 0.0
             if nats or level.run:
                 level.run = level.run_with(nats)
                 self._hours.note(place, nats, level.run)
-            level.learn(total, self.cell)
+            level.learn(total, cell)
 
     def adopt(self, metric: int, quantity: float) -> None:
         """A person says that so much of a metric is usual; the open window's total is, too."""

@@ -97,10 +97,12 @@ class Work:
         What a step was alarmed on for is a story by itself until it is known. Where it is a strict
         one, alarms that go on telling it must not raise the limit for the next one.
         """
-        key = (step.tool, step.target)
         run.take(step, score, told=score > 0 and is_strict(step) and self.tells_again(step))
-        run.alarmed = run.alarmed or alarmed
-        if alarmed and not self.habits.knows(step):
+        if not alarmed:
+            return
+        run.alarmed = True
+        if not self.habits.knows(step):
+            key = (step.tool, step.target)
             if len(self.told) >= MAX_TOLD and key not in self.told:
                 del self.told[next(iter(self.told))]
             self.told[key] = None

@@ -23,12 +23,12 @@ class Combination:
 
     def judge(self, seen: Observation) -> Sequence[Finding]:
         """The finding of one event, if any."""
+        if seen.effect != "external":
+            return ()
         contact = seen.profile.conduct.contact(seen.run)
         if contact is None or not contact.bits & UNTRUSTED:
             return ()
         event, effect, rules = seen.event, seen.effect, seen.profile.rules
-        if effect != "external":
-            return ()
         bits = contact.bits | rules.exposure.of(event, effect)
         if event.data_class in CONFIDENTIAL_CLASSES:
             bits |= CONFIDENTIAL

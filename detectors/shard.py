@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from baselines.cohort import Cohort, Cohorts
+from baselines.cohort import Cohorts
 from baselines.event import ActionEvent
 from baselines.last_act import keep, recall
 from baselines.observation import Observation
@@ -104,10 +104,10 @@ class Shard:
         Sequence[Anomaly]
             Nearly always empty.
         """
-        agent_id = event.agent_id
+        agent_id, policy, silence = event.agent_id, self.policy, self.silence
         profile = self.profiles.get(agent_id)
         if profile is None:
-            profile = self.profiles[agent_id] = Profile(agent_id, self.policy.rules)
+            profile = self.profiles[agent_id] = Profile(agent_id, policy.rules)
         self.dirty.add(agent_id)
         known = profile.recall(event.event_id, raw)
         if known == "repeat":
@@ -115,13 +115,14 @@ class Shard:
             return ()
         if known == "changed":
             self.tally.changed_ids += 1
-        if event.time_s < profile.windows[0].start_s:
+        rhythm, time_s = profile.rhythm, event.time_s
+        if time_s < profile.windows[0].start_s:
             self.tally.late += 1
-        seen = profile.observe(event, self.policy.effects, self._cohort(event))
-        rhythm, time_s = profile.rhythm, seen.time_s
+        cohort = self.cohorts.of(event.role) if policy.rules.cohorts else None
+        seen = profile.observe(event, policy.effects, cohort)
         enters = time_s >= rhythm.end_s
         if enters or time_s - profile.last_seen_s > rhythm.longest_s:
-            self.silence.note(seen)
+            silence.note(seen)
         findings: list[Finding] = []
         for judge in self._judges:
             if found := judge(seen):
@@ -136,14 +137,11 @@ class Shard:
             profile.learn(seen)
         if time_s >= profile.last_seen_s:
             profile.last_act = keep(event, offset)
-        if time_s >= self.silence.pulse.next_s:
+        if time_s >= silence.pulse.next_s:
             anomalies = (*anomalies, *self._missed(time_s))
         if enters:
-            self.silence.wait_for(profile)
+            silence.wait_for(profile)
         return anomalies
-
-    def _cohort(self, event: ActionEvent) -> Cohort | None:
-        return self.cohorts.of(event.role) if self.policy.rules.cohorts else None
 
     def _missed(self, time_s: float) -> list[Anomaly]:
         """Move the watermark; the anomalies of the agents that are silent beyond their time."""
