@@ -105,10 +105,17 @@ class SlackSocket:
     def stop(self, timeout_s: float) -> None:
         """Take nothing more in, and end after the request that is being done."""
         self._stopping.set()
-        closer = threading.Thread(target=self._client.close, daemon=True)
+        closer = threading.Thread(target=self._disconnect, daemon=True)
         closer.start()
         self._desk.stop(timeout_s)
         closer.join(timeout_s)
+
+    def _disconnect(self) -> None:
+        """Close the connection; the SDK trips over one that its other thread closes as well."""
+        try:
+            self._client.close()
+        except AttributeError:
+            self._client.close()
 
     def _connect(self) -> None:
         """Make the first connection; from then on the SDK makes a new one when one ends."""
