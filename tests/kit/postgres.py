@@ -14,6 +14,8 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
+from monitor.config import StoreConfig
+from monitor.store import Store
 from tests.kit.service import OTHER_POSTGRES, unavailable
 
 
@@ -22,6 +24,7 @@ class Postgres:
 
     def __init__(self, directory: Path) -> None:
         self._server: Any = None
+        self._template: str | None = None
         url = OTHER_POSTGRES
         if url is None:
             self._server = _serve(directory)
@@ -37,6 +40,16 @@ class Postgres:
         self._run(f"CREATE DATABASE {name}")
         url = self._admin_url.set(drivername="postgresql+psycopg", database=name)
         return url.render_as_string(hide_password=False)
+
+    def fill(self, url: str) -> None:
+        """Give an empty database the tables of a store, from a copy: quicker than to make them."""
+        if self._template is None:
+            template = self.new_database()
+            Store.open(StoreConfig(url=template)).close()
+            self._template = make_url(template).database
+        name = make_url(url).database
+        self._run(f"DROP DATABASE {name}")
+        self._run(f"CREATE DATABASE {name} TEMPLATE {self._template}")
 
     def stop(self) -> None:
         """End the server at once, as a crash would, keeping the data."""
