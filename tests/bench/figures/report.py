@@ -1,4 +1,4 @@
-"""The figures as people read them: sections of `detectors/README.md`, between markers."""
+"""The figures as people read them: sections of the floors' READMEs, between markers."""
 
 from collections.abc import Callable, Mapping
 from textwrap import fill
@@ -161,10 +161,32 @@ def _speed(found: Mapping[str, Any]) -> str:
     )
 
 
+def _trips(found: Mapping[str, Any]) -> str:
+    steady, during = found["steady"], found["checkpoint"]
+    parts = (
+        ("steady", steady["trips"], steady["ms"]),
+        ("checkpoint, automatic", during["automatic"]["trips"], during["automatic"]["ms"]),
+        ("checkpoint, by hand", during["by_hand"]["trips"], during["by_hand"]["ms"]),
+    )
+    rows = [
+        (part, stretch, *(f"{ms[name]:,.0f}" for name in ("p50", "p99", "worst")), str(trips))
+        for part, trips, stretches in parts
+        for stretch, ms in stretches.items()
+    ]
+    intro = (
+        f"Milliseconds. Steady: the demo fleet at {steady['sent_per_s']:,} events/s (wanted: "
+        f"{found['events_per_s']:,.0f}). Checkpoint: what was odd, or ordered by a person, while "
+        f"{during['profiles']:,} profiles were written, which took {during['checkpoint_s']:g} s."
+    )
+    head = ("run", "from, to", "p50", "p99", "worst", "trips")
+    return f"{fill(intro, _WIDTH)}\n\n{_table(head, rows)}"
+
+
 SECTIONS: Final[dict[str, Callable[[Mapping[str, Any]], str]]] = {
     "streams": _streams,
     "history": _history,
     "budget": _budget,
     "power": _power,
     "speed": _speed,
+    "trips": _trips,
 }

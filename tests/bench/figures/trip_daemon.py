@@ -1,0 +1,72 @@
+"""The real daemon, which notes when its worker committed to the ledger and made checkpoints.
+
+    python -m tests.bench.figures.trip_daemon CONFIG NOTES
+
+SIGUSR1 makes a checkpoint due.
+"""
+
+import json
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from monitor import log
+from monitor.config import load
+from monitor.service import build
+from monitor.worker import Worker
+
+
+def run(settings: Path, notes: Path) -> None:
+    """`tripswitch run`, which notes when its worker committed, read and made checkpoints."""
+    log.set_up(verbose=False)
+    service = build(load(settings), sys.stderr)
+    worker, file = service.worker, notes.open("a", buffering=1)
+
+    def note(**what: Any) -> None:
+        file.write(json.dumps(what) + "\n")
+
+    wake, checkpoint, step = worker.on_ledger, Worker.checkpoint, Worker.step
+
+    def on_ledger() -> None:
+        note(committed=time.time())
+        wake()
+
+    def noted_checkpoint(self: Worker) -> None:
+        began_s = time.time()
+        checkpoint(self)
+        note(checkpoint=(began_s, time.time()))
+
+    def noted_step(self: Worker) -> bool:
+        before = self.counts.events
+        read = step(self)
+        if self.counts.events // 10_000 > before // 10_000:
+            note(events=self.counts.events)
+        return read
+
+    def due(*_: Any) -> None:
+        worker._next_checkpoint_s = 0.0
+
+    worker.on_ledger = on_ledger
+    Worker.checkpoint = noted_checkpoint  # type: ignore[method-assign]
+    Worker.step = noted_step  # type: ignore[method-assign]
+    signal.signal(signal.SIGUSR1, due)
+    signal.signal(signal.SIGTERM, lambda *_: worker.stop())
+    print("ready", flush=True)
+    service.run()
+
+
+def read(notes: Path) -> dict[str, list[Any]]:
+    """What was noted by now: `committed` and `checkpoint` in seconds since the epoch, `events`."""
+    found: dict[str, list[Any]] = {"committed": [], "checkpoint": [], "events": []}
+    for line in notes.read_text().splitlines(keepends=True) if notes.exists() else ():
+        if not line.endswith("\n"):
+            break  # it is being written
+        for what, value in json.loads(line).items():
+            found[what].append(value)
+    return found
+
+
+if __name__ == "__main__":
+    run(Path(sys.argv[1]), Path(sys.argv[2]))
