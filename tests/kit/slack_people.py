@@ -12,6 +12,8 @@ from websockets.sync.server import ServerConnection, serve
 
 from tests.kit.slack_workspace import CHANNEL, TEAM, Workspace
 
+WAIT_S = 10.0
+
 
 class People:
     """The server's side of Socket Mode; `url` is where `apps.connections.open` leads."""
@@ -137,11 +139,16 @@ class People:
             return self._connections[-1]
 
     def _with_button(self, verb: str) -> dict[str, Any]:
-        with_it = [
-            message
-            for message in self._workspace.roots
-            if f"tripswitch_{verb}" in [b["action_id"] for b in buttons(message)]
-        ]
+        deadline = time.monotonic() + WAIT_S  # a person waits for it to appear
+        while True:
+            with_it = [
+                message
+                for message in self._workspace.roots
+                if f"tripswitch_{verb}" in [b["action_id"] for b in buttons(message)]
+            ]
+            if with_it or time.monotonic() > deadline:
+                break
+            time.sleep(0.02)
         assert with_it, f"no message has a button {verb}"
         return with_it[-1]
 
