@@ -14,8 +14,10 @@ help: ## what there is
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tripswitch needs Python 3.11 or newer; set PYTHON=")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	awk '/^[a-z]/ { uv = /^uv==/ } uv' requirements.lock > $(VENV)/uv.lock  # installs in a tenth of pip's time
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
 demo: $(READY) ## see an incident from the first odd action to silence, in about a minute
@@ -50,8 +52,7 @@ bench-trips: $(READY) ## measure how fast a rule cuts an agent off; JSON on stdo
 bench-gateway: $(READY) ## measure how long a gateway waits for a decision; JSON on stdout
 	@$(BIN)/python -m tests.bench.gateway $(ARGS)
 
-lock: ## resolve the dependencies anew
-	$(BIN)/python -m pip install --quiet uv
+lock: $(READY) ## resolve the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra dev --output-file requirements.lock pyproject.toml
 
 migration: $(READY) ## write a migration: GROUP=ledger|state MESSAGE="what changes"

@@ -18,8 +18,8 @@ from alerting.notify.slack_web import Limit, SlackWeb
 from alerting.ports import DeliveryError
 from alerting.slack_buttons import BLOCK, plain
 from monitor import slack_actions
-from monitor.errors import TripswitchError
-from monitor.ledger import audit, requests
+from monitor.errors import NotFoundError, TripswitchError
+from monitor.ledger import approvals, audit, requests
 from monitor.ledger.requests import Waiting
 from monitor.ledger.response import Response
 from monitor.slack_access import Access, RefusedError
@@ -146,7 +146,7 @@ class SlackDesk(threading.Thread):
             told = self._failed(waiting, error)
         if told:
             self.tell(ask.channel, ask.user, told)
-        if told and ask.about == "approval" and ask.ts:
+        if told and ask.about == "approval" and ask.ts and self._is_settled(ask.id):
             self._aside(lambda: self._take_buttons_off(ask, told))
 
     def _perform(self, waiting: Waiting, ask: Ask) -> str:
@@ -177,6 +177,15 @@ class SlackDesk(threading.Thread):
         told = f"not done: unexpected {type(error).__name__}; see the log"
         self._settle(waiting, told)
         return told
+
+    def _is_settled(self, approval_id: str) -> bool:
+        """Whether nobody can decide it any more; who may not decide it leaves it to others."""
+        with self._store.read() as ledger:
+            try:
+                found = approvals.get(ledger, approval_id)
+            except NotFoundError:
+                return True
+        return found.state != "waiting" or self._clock() >= found.expires_at
 
     def _settle(self, waiting: Waiting, outcome: str) -> None:
         with self._store.ledger() as ledger:

@@ -148,12 +148,12 @@ def run(store: Store, slack: SlackServer, agents: int, anomalies: int, deaths: i
     batches = story(agents, anomalies, begin_s)
     fatal = {len(batches) * (number + 1) // (deaths + 1) for number in range(deaths)}
     for number, (now_s, found) in enumerate(batches):
+        receiver.doomed = number in fatal
         with store.ledger() as ledger:
             intake.record(ledger, found, RESPONSE, now_s)
         running.wake()
         time.sleep(GAP_S)
         if number in fatal:
-            receiver.doomed = True
             until(lambda doomed=receiver: doomed.is_dead or not pending(store))  # type: ignore[misc]
             receiver.doomed = False
             if receiver.is_dead:
