@@ -53,8 +53,10 @@ class SourceConfig(Section):
     kind: Literal["log", "kafka", "stdin"] = "log"
     """`log`: a JSONL file followed as `tail -F` does; `kafka`; `stdin`."""
     path: Path | None = None
-    """The event log for `log`; by default `events.jsonl` in the state directory."""
+    """The event log for `log`; by default `events.jsonl` in the state directory. Example:
+    `"/var/log/agents/events.jsonl"`"""
     topic: str = "agent-actions"
+    """The topic that `kafka` reads, keyed by agent id."""
     start: Literal["earliest", "latest"] = "earliest"
     """Where to begin where nothing was read before."""
 
@@ -63,24 +65,44 @@ class KafkaConfig(Section):
     """How to reach Kafka. Used by the source, the dead letter and the revocations topic."""
 
     bootstrap_servers: str | None = None
+    """Some of the brokers, as host:port with commas between; the others are told by them. Example:
+    `"broker-1:9092,broker-2:9092"`"""
     group_id: str = "tripswitch"
+    """Processes of one group share the topic's partitions. With another name the position is kept:
+    it is in the store."""
     client_id: str = "tripswitch"
+    """How the brokers name us in their logs and quotas."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL, as the brokers' listener has it."""
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    """PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512. Example: `"SCRAM-SHA-512"`"""
     sasl_username: str | None = None
+    """Whom the brokers know us as. Example: `"tripswitch"`"""
     sasl_password: SecretStr | None = None
+    """The password of that user."""
     sasl_password_file: Path | None = None
+    """A file that holds it. Example: `"/run/secrets/kafka"`"""
     ssl_cafile: Path | None = None
+    """Who signed the brokers' certificates; by default whom the system trusts. Example:
+    `"/etc/tripswitch/ca.pem"`"""
     ssl_certfile: Path | None = None
+    """Our certificate, where brokers ask for one … Example: `"/etc/tripswitch/client.pem"`"""
     ssl_keyfile: Path | None = None
+    """… and its key. Example: `"/etc/tripswitch/client.key"`"""
     ssl_password: SecretStr | None = None
+    """What the key is encrypted with."""
     ssl_password_file: Path | None = None
+    """A file that holds it. Example: `"/run/secrets/client-key"`"""
     ssl_check_hostname: bool = True
+    """Whether a broker's certificate must be for the name that it is reached by."""
     dead_letter_topic: str = "tripswitch-dead-letters"
+    """Where what is no event goes, with the reason and its place."""
     revocations_topic: str = "tripswitch-revocations"
+    """Where gateways that follow a topic hear of revocations; compacted, keyed by agent."""
     audit_topic: str = "tripswitch-audit-heads"
-    """Where the heads of the audit's chain are published."""
+    """Where the heads of the audit's chain are published, for `audit verify --published`."""
     request_timeout_s: Seconds = 10.0
+    """How long an answer of a broker is waited for."""
     session_timeout_s: Seconds = 10.0
     """How long after its death a member's partitions go to another one."""
 
@@ -89,11 +111,16 @@ class StoreConfig(Section):
     """Where state is kept."""
 
     url: str | None = None
-    """SQLAlchemy URL; by default SQLite in `$XDG_STATE_HOME/tripswitch/`."""
+    """SQLAlchemy URL; by default SQLite in `$XDG_STATE_HOME/tripswitch/`. PostgreSQL takes more
+    than one host. Example: `"postgresql+psycopg://tripswitch@localhost/tripswitch"`"""
     password: SecretStr | None = None
+    """The database's password."""
     password_file: Path | None = None
+    """A file that holds it. Example: `"/run/secrets/postgres"`"""
     checkpoint_interval_s: Seconds = 5.0
+    """How often profiles and offsets are saved: so much is read again after a crash."""
     max_resident_agents: Annotated[int, Field(ge=1)] = 100_000
+    """So many profiles stay in memory; the others load on an agent's next event."""
 
     @field_validator("url")
     @classmethod
@@ -123,26 +150,35 @@ class AlertsConfig(Section):
     """A high or critical incident that nobody acknowledges is told again after this, then after
     twice as long each time, up to a day."""
     terminal: bool = True
+    """Whether alerts are printed to the daemon's standard output."""
     fallback: Texts = ()
-    """Receivers of what no route takes, and of what all others refused; by default every one."""
+    """Receivers of what no route takes, and of what all others refused; by default every one.
+    Example: `["terminal"]`"""
 
 
 class MetricsConfig(Section):
     """Figures for Prometheus, served by the daemon."""
 
     host: str = "127.0.0.1"
+    """On which address. Whoever reaches it may read: it asks for no token."""
     port: Annotated[int, Field(ge=0, le=65_535)] | None = None
-    """Where `/metrics`, `/livez` and `/readyz` are; off by default, 0 for any free one."""
+    """Where `/metrics`, `/livez` and `/readyz` are; off by default, 0 for any free one. Example:
+    `9464`"""
 
 
 class RetentionConfig(Section):
     """How long the ledger keeps what is settled."""
 
     anomalies_days: Annotated[float, Field(gt=0)] = 90.0
+    """Anomalies, each with its evidence."""
     alerts_days: Annotated[float, Field(gt=0)] = 365.0
+    """Alerts that are resolved, incidents, trips that are over, and what was ordered and said about
+    them."""
     outbox_days: Annotated[float, Field(gt=0)] = 30.0
+    """Messages that were sent or given up."""
     audit_details_days: Annotated[float, Field(gt=0)] | None = None
-    """Who, about whom, and every text of the audit; by default kept for ever. The chain stays."""
+    """Who, about whom, and every text of the audit; by default kept for ever. The chain stays.
+    Example: `730`"""
 
 
 class Config(BaseSettings):
@@ -163,7 +199,8 @@ class Config(BaseSettings):
     agents: AgentsConfig = AgentsConfig()
     boundaries: tuple[BoundaryConfig, ...] = ()
     effects: dict[str, Effect] = {}
-    """What a tool does to the world, where name and action do not tell: `tool = "external"`."""
+    """What a tool does to the world, where name and action do not tell: read, write, external or
+    destructive. Example: `{ fax_gateway = "external" }`"""
     alerts: AlertsConfig = AlertsConfig()
     slack: SlackConfig = SlackConfig()
     receivers: ReceiverConfigs = ()

@@ -66,25 +66,31 @@ class AgentsConfig(Section):
     """Which agents there should be."""
 
     declared: tuple[str, ...] = ()
-    """Agent ids as shell patterns; any other that turns up alarms. None: nobody asks."""
+    """Agent ids as shell patterns; any other that turns up alarms. None: nobody asks. Example:
+    `["payroll-*", "support-*"]`"""
 
 
 class PermitConfig(Section):
     """What is allowed beyond a boundary for a time, judged by the time of the event."""
 
     until: Moment
-    """When it ends: an RFC 3339 time."""
+    """When it ends: an RFC 3339 time. Example: `2027-01-05T00:00:00+01:00`"""
     since: Moment | None = None
-    """When it begins; by default it always held."""
+    """When it begins; by default it always held. Example: `2026-12-28T00:00:00+01:00`"""
     reason: Annotated[str, Field(min_length=1, max_length=200)]
+    """For people who read it later. Example: `"year end, INC-42"`"""
     agents: tuple[str, ...] = ()
-    """Which of the boundary's agents; none: all of them."""
+    """Which of the boundary's agents; none: all of them. Example: `["payroll-1"]`"""
     tools: tuple[str, ...] = ()
+    """Tools beyond those of the boundary. Example: `["export_ledger"]`"""
     targets: tuple[str, ...] = ()
+    """Targets likewise. Example: `["*@auditor.example"]`"""
     data_classes: tuple[DataClass, ...] = ()
+    """Data classes likewise. Example: `["restricted"]`"""
     verbs: tuple[str, ...] = ()
-    """Actions and effects allowed in spite of `never`."""
+    """Actions and effects allowed in spite of `never`. Example: `["delete"]`"""
     hours: HourTexts | None = None
+    """Hours beyond those of the boundary. Example: `"Sat,Sun 08:00-18:00"`"""
 
     @model_validator(mode="after")
     def _lasts(self) -> Self:
@@ -97,22 +103,28 @@ class BoundaryConfig(Section):
     """What agents may do at most; checked for every event, no learning needed."""
 
     agents: tuple[str, ...] = ()
-    """Agent ids as shell patterns; none: every agent of the roles."""
+    """Agent ids as shell patterns; none: every agent of the roles. Example: `["payroll-1"]`"""
     roles: tuple[str, ...] = ()
-    """Roles as shell patterns; none: every role."""
+    """Roles as shell patterns; none: every role. Example: `["payroll"]`"""
     tools: tuple[str, ...] | None = None
-    """Allowed tools as shell patterns."""
+    """Allowed tools as shell patterns. Example: `["get_*", "list_*", "send_email"]`"""
     targets: tuple[str, ...] | None = None
-    """Allowed targets as shell patterns."""
+    """Allowed targets as shell patterns. Example:
+    `["*@corp.example", "EMP-*", "https://*.example.gov/*"]`"""
     data_classes: tuple[DataClass, ...] | None = None
+    """Allowed classes: public, internal, confidential, restricted. Example:
+    `["public", "internal"]`"""
     never: tuple[str, ...] = ()
-    """Actions and effects never allowed, such as `delete` or `destructive`."""
+    """Actions and effects never allowed, such as `delete` or `destructive`. Example:
+    `["delete", "destructive"]`"""
     timezone: ZoneName = "UTC"
-    """Whose clock `hours` mean, such as `Europe/Berlin`."""
+    """Whose clock `hours` mean; its summer time is followed. Example: `"Europe/Berlin"`"""
     hours: HourTexts | None = None
-    """When they may act, such as `Mon-Fri 08:00-18:00`; one or a list."""
+    """When they may act; one or a list. 22:00-06:00 goes on past midnight. Example:
+    `["Mon-Fri 07:00-19:00", "Sat 08:00-12:00"]`"""
     permits: tuple[PermitConfig, ...] = ()
     """What is allowed beyond it for a time."""
     mode: Literal["shadow", "alert"] = "alert"
     """`shadow`: a breach is recorded and listed, and nobody is told."""
     severity: SeverityField = Field(default="high", validate_default=True)
+    """Of a breach: low, medium, high or critical."""

@@ -35,19 +35,19 @@ def _fields_at(root: type[BaseModel], loc: Iterable[int | str]) -> Iterable[str]
     models = [root]
     for part in loc:
         if part in models[0].model_fields:
-            found = list(_models_in(models[0].model_fields[str(part)].annotation))
+            found = list(models_in(models[0].model_fields[str(part)].annotation))
             models = found or models
         else:  # which of several kinds, or which item of a list
             models = [m for m in models if part in _kinds(m)] or models
     return [field.alias or name for name, field in models[0].model_fields.items()]
 
 
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
     """The sections that a field may hold, also one of several, or many."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for inner in get_args(annotation):
-        yield from _models_in(inner)
+        yield from models_in(inner)
 
 
 def _kinds(model: type[BaseModel]) -> tuple[Any, ...]:

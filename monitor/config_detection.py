@@ -13,8 +13,10 @@ class BudgetConfig(Section):
     """How many false alarms people can bear; thresholds follow."""
 
     alerts_per_agent_per_week: Annotated[float, Field(gt=0, le=10_000)] = 1.0
+    """Of each agent, on average; every threshold follows from it."""
     alerts_per_week: Annotated[float, Field(ge=0)] | None = None
-    """The fleet's cap: alerts of learned findings beyond it are kept, not sent; none by default."""
+    """The fleet's cap: alerts of learned findings beyond it are kept, not sent; none by default.
+    Example: `20`"""
 
 
 class LearningConfig(Section):
@@ -56,6 +58,8 @@ class CombinationConfig(Section):
     """What makes a run toxic: untrusted content, confidential data, then an external send."""
 
     untrusted_tools: tuple[str, ...] | None = None
-    """Tools that return what strangers wrote, as shell patterns; by default told by their names."""
+    """Tools that return what strangers wrote, as shell patterns; by default told by their names.
+    Example: `["fetch_*", "read_inbox"]`"""
     confidential_targets: tuple[str, ...] = ()
-    """Targets that are confidential whatever class is reported, as shell patterns."""
+    """Targets that are confidential whatever class is reported, as shell patterns. Example:
+    `["/vault/*"]`"""

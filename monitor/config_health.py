@@ -16,13 +16,16 @@ class HealthConfig(Section):
     """From when on something is wrong with the monitor itself."""
 
     look_every_s: Seconds = 5.0
+    """How often it looks."""
     lag_s: Seconds = 300.0
     """Records wait that are so much older than now."""
     stalled_s: Seconds = 60.0
     """Nothing was read for so long though there is more, or the source cannot be asked."""
     quiet_after_s: Seconds | None = None
-    """No record at all for so long; by default three times the longest pause of two weeks."""
+    """No record at all for so long; by default three times the longest pause of two weeks. Example:
+    `7200`"""
     dead_letters_per_hour: Annotated[int, Field(ge=1)] = 1
+    """So many records of the last hour were no events."""
     checkpoint_s: Seconds = 60.0
     """What was read is not saved for so long."""
     clock_skew_s: Seconds = 60.0
@@ -39,9 +42,11 @@ class HeartbeatConfig(Section):
     """A URL that is called while all is well, for a dead-man's switch elsewhere."""
 
     url: SecretStr | None = None
-    """Who has it can say that all is well: it is not shown."""
+    """What is called. Who has it can say that all is well: it is not shown."""
     interval_s: Seconds = 60.0
+    """How often."""
     timeout_s: Seconds = 10.0
+    """Of one call."""
 
     @field_validator("url")
     @classmethod
@@ -55,9 +60,12 @@ class DigestConfig(Section):
     """What happened, told once a day and once a week."""
 
     daily_at: ClockTime | Literal["never"] = "08:00"
+    """When the daily one is told; or "never"."""
     weekly_on: Weekday | Literal["never"] = "mon"
-    """Told at the time of the daily one; at 08:00 if there is none."""
+    """The weekly one's day, mon to sun, or "never". Told at the time of the daily one; at 08:00 if
+    there is none."""
     timezone: str = "UTC"
+    """Whose clock; its summer time is followed. Example: `"Europe/Berlin"`"""
 
     @field_validator("timezone")
     @classmethod

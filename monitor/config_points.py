@@ -33,8 +33,11 @@ class RequestConfig(RequestSection):
     """A request about an order; its body is by default the whole order."""
 
     path: Annotated[str, Field(min_length=1)]
+    """Behind the URL; placeholders such as $agent_id may stand in it. Example:
+    `"/agents/$agent_id/contain"`"""
     already_done: tuple[Status, ...] = ()
-    """Statuses that mean that nothing was left to do; a wrong path answers 404, too."""
+    """Statuses that mean that nothing was left to do; a wrong path answers 404, too. Example:
+    `[409]`"""
 
     @model_validator(mode="after")
     def _placeholders_exist(self) -> Self:
@@ -46,12 +49,15 @@ class QuestionConfig(RequestConfig):
     """How to ask a gateway where an agent stands."""
 
     method: Method = "GET"
+    """GET, HEAD, POST, PUT, PATCH or DELETE."""
     field: str | None = None
-    """Of the answer's JSON, such as `agent.state`."""
+    """Of the answer's JSON. Example: `"agent.state"`"""
     revoked: tuple[str | bool | int, ...] = ()
-    """Its values that mean cut off; any other means active."""
+    """Its values that mean cut off; any other means active. Example: `["contained"]`"""
     revoked_statuses: tuple[Status, ...] = ()
+    """Statuses that mean cut off … Example: `[423]`"""
     active_statuses: tuple[Status, ...] = ()
+    """… and that mean active. Example: `[404]`"""
 
     @model_validator(mode="after")
     def _can_tell(self) -> Self:
@@ -67,7 +73,10 @@ class QuestionConfig(RequestConfig):
 class ReadinessConfig(RequestConfig):
     """What to ask to know that a gateway is there; about no order."""
 
+    path: Annotated[str, Field(min_length=1)]
+    """Behind the URL. Example: `"/health"`"""
     method: Method = "GET"
+    """GET, HEAD, POST, PUT, PATCH or DELETE."""
 
     @model_validator(mode="after")
     def _names_no_order(self) -> Self:
@@ -81,8 +90,9 @@ class PointSection(Section):
     """What every point has."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
+    """What trips call it. Example: `"gateway"`"""
     timeout_s: Seconds | None = None
-    """Of one attempt; by default `trip.point_timeout_s`."""
+    """Of one attempt; by default `trip.point_timeout_s`. Example: `20`"""
     max_parallel: Annotated[int, Field(ge=1, le=64)] = 8
     """Attempts at once."""
 
@@ -92,6 +102,7 @@ class WebhookPointConfig(PointSection, ServerSection):
 
     kind: Literal["webhook"]
     url: Url
+    """Where it is. Example: `"https://gateway.corp.example/api"`"""
     revoke: RequestConfig
     restore: RequestConfig
     verify: QuestionConfig | None = None
@@ -110,15 +121,22 @@ class WebhookPointConfig(PointSection, ServerSection):
 
 
 class CommandPointConfig(PointSection):
-    """A command, by argument lists."""
+    """A command, by argument lists without a shell; a placeholder is a whole argument."""
 
     kind: Literal["command"]
     revoke: Arguments
+    """Cuts the agent off. Example: `["/usr/local/bin/iam-user", "disable", "--", "$agent_id"]`"""
     restore: Arguments
+    """Gives back. Example: `["/usr/local/bin/iam-user", "enable", "--", "$agent_id"]`"""
     verify: Arguments | None = None
+    """Tells whether the last order is in force: exit code 0, it is; 1, it is not. Example:
+    `["/usr/local/bin/iam-user", "follows-order"]`"""
     check: Arguments | None = None
+    """Tells by 0 that it could act; about no agent. Example: `["/usr/local/bin/iam-user",
+    "ping"]`"""
     variables: tuple[Variable, ...] = ()
-    """Environment variables that it gets beside PATH, LANG and the order's."""
+    """Environment variables that it gets beside PATH, LANG and the order's. Example:
+    `["AWS_PROFILE"]`"""
 
 
 class PluginPointConfig(PointSection):
@@ -126,10 +144,12 @@ class PluginPointConfig(PointSection):
 
     kind: Literal["plugin"]
     plugin: str
-    """Its name in the entry point group `tripswitch.enforcement_points`."""
+    """Its name in the entry point group `tripswitch.enforcement_points`. Example:
+    `"tripswitch-vault"`"""
     settings: Annotated[dict[str, Any], AfterValidator(refuse_secrets_in)] = Field(
         default_factory=dict
     )
+    """The plugin's own. Example: `{ url = "https://vault.corp.example" }`"""
 
 
 def _names_differ(points: Sequence[PointSection]) -> Sequence[PointSection]:

@@ -28,9 +28,11 @@ class WordConfig(Section):
     """What a placeholder of your own says for each value of another one."""
 
     of: Literal["kind", "group", "severity"]
+    """Of which placeholder: kind, group or severity. Example: `"severity"`"""
     say: dict[str, str]
+    """What to say for each of its values. Example: `{ critical = "page" }`"""
     otherwise: str | None = None
-    """For values that `say` has not."""
+    """For values that `say` has not. Example: `"notice"`"""
 
     @model_validator(mode="after")
     def _values_exist(self) -> Self:
@@ -67,8 +69,8 @@ class TellingConfig(RequestSection):
     kinds: Annotated[
         tuple[MessageKind | Literal["alerts", "trips"], ...], BeforeValidator(_texts)
     ] = ()
-    """Kinds, such as opened, or the groups alerts and trips. By default all; `updated`, which is
-    to notify nobody, only if it is named."""
+    """Kinds, such as opened, or the groups alerts and trips. By default all; `updated`, which is to
+    notify nobody, only if it is named. Example: `["opened", "raised", "trips"]`"""
 
     def all_kinds(self) -> frozenset[MessageKind]:
         """The kinds, with those of the groups."""
@@ -84,6 +86,7 @@ class ReceiverSection(Section):
     """What every receiver has."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
+    """What routes call it. Example: `"pager"`"""
     timeout_s: Seconds = 10.0
     """Of one attempt."""
 
@@ -93,9 +96,12 @@ class WebhookReceiverConfig(ReceiverSection, ServerSection):
 
     kind: Literal["webhook"]
     url: Url | None = None
+    """Where it is … Example: `"https://pager.corp.example/v1"`"""
     url_file: Path | None = None
+    """… or a file that holds the URL, if it is a secret, as those of chat tools are … Example:
+    `"/run/secrets/pager-url"`"""
     url_variable: Variable | None = None
-    """Where the URL is, if it is a secret, as those of chat tools are."""
+    """… or an environment variable that does. Example: `"PAGER_URL"`"""
     requests: Annotated[tuple[TellingConfig, ...], Field(min_length=1)] = (TellingConfig(),)
     """The first for a message's kind is sent; a kind that has none is passed over."""
     words: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], WordConfig] = Field(
@@ -103,7 +109,8 @@ class WebhookReceiverConfig(ReceiverSection, ServerSection):
     )
     """More placeholders, by name."""
     escape: Escape = "none"
-    """What the server would read into texts from outside, and so is disarmed in them."""
+    """What the server would read into texts from outside, and so is disarmed in them: none,
+    markdown or html."""
 
     @model_validator(mode="after")
     def _can_be_sent(self) -> Self:
@@ -134,10 +141,11 @@ class WebhookReceiverConfig(ReceiverSection, ServerSection):
 
 
 class KafkaReceiverConfig(ReceiverSection):
-    """A topic of the cluster that `kafka` names."""
+    """A topic of the cluster that `[kafka]` names: messages as JSON, keyed by incident or agent."""
 
     kind: Literal["kafka"]
     topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")] = "tripswitch-alerts"
+    """Its name; it is made if it does not exist."""
 
 
 class PluginReceiverConfig(ReceiverSection):
@@ -145,10 +153,11 @@ class PluginReceiverConfig(ReceiverSection):
 
     kind: Literal["plugin"]
     plugin: str
-    """Its name in the entry point group `tripswitch.receivers`."""
+    """Its name in the entry point group `tripswitch.receivers`. Example: `"tripswitch-signal"`"""
     settings: Annotated[dict[str, Any], AfterValidator(refuse_secrets_in)] = Field(
         default_factory=dict
     )
+    """The plugin's own. Example: `{ group = "on-call" }`"""
 
 
 def _names_differ(receivers: Sequence[ReceiverSection]) -> Sequence[ReceiverSection]:

@@ -24,10 +24,13 @@ class OwnerConfig(Section):
     """Who is responsible for agents of these roles, and for these agents: shell patterns."""
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
+    """Who: it stands in messages, and digests are told by it. Example: `"team-payments"`"""
     roles: Texts = ()
+    """Roles. Example: `["payroll"]`"""
     agents: Texts = ()
+    """Agent ids. Example: `["ledger-*"]`"""
     slack: Annotated[str, Field(pattern=r"^[USW][A-Z0-9]{2,30}$")] | None = None
-    """Id of the user (`U…`) or user group (`S…`) that Slack mentions."""
+    """Id of the user (`U…`) or user group (`S…`) that Slack mentions. Example: `"S0123456789"`"""
 
     @model_validator(mode="after")
     def _owns_something(self) -> Self:
@@ -44,17 +47,23 @@ class RouteConfig(Section):
     """Where messages go. All conditions that are given must hold; texts are shell patterns."""
 
     name: Annotated[str, Field(min_length=1, max_length=100)] | None = None
-    """For `tripswitch routes`; by default `route N`."""
+    """For `tripswitch routes`; by default `route N`. Example: `"payroll"`"""
     receivers: Names
+    """Who is told. Example: `["terminal"]`"""
     severity: SeverityField = Field(default="low", validate_default=True)
-    """At least this severe."""
+    """At least this severe: low, medium, high or critical."""
     roles: Texts = ()
+    """Of agents of these roles. Example: `["payroll"]`"""
     detectors: Texts = ()
+    """With an anomaly of one of these. Example: `["new_*"]`"""
     owners: Texts = ()
+    """Of agents of these owners. Example: `["team-*"]`"""
     data_classes: Annotated[tuple[DataClass, ...], BeforeValidator(_texts)] = ()
+    """About data of these classes. Example: `["confidential", "restricted"]`"""
     agents: Texts = ()
+    """Of these agents. Example: `["payroll-*"]`"""
     kinds: Annotated[tuple[KindGroup, ...], BeforeValidator(_texts)] = ()
-    """Of alerts, trips, digest, health; by default all."""
+    """Of alerts, trips, digest, health; by default all. Example: `["alerts", "trips"]`"""
     go_on: bool = Field(default=False, alias="continue")
     """Ask the next routes, too."""
 

@@ -15,6 +15,7 @@ class ServeConfig(Section):
     enabled: bool = False
     """Whether `tripswitch run` starts it as a child."""
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    """Beyond this host it needs a token and TLS."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 8377
     """0 for any free one."""
     on_store_failure: Literal["closed", "open"] = "closed"
@@ -22,7 +23,9 @@ class ServeConfig(Section):
     store_timeout_s: Seconds = 2.0
     """A store that has not answered a question by then counts as out of reach."""
     tls_certfile: Path | None = None
+    """The certificate, with what it was signed by … Example: `"/etc/tripswitch/serve.pem"`"""
     tls_keyfile: Path | None = None
+    """… and its key. Example: `"/etc/tripswitch/serve.key"`"""
     insecure_http: bool = False
     """Listen beyond this host without TLS, as behind a proxy that has it."""
 

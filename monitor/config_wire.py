@@ -61,15 +61,21 @@ class RequestSection(Section):
     """An HTTP request whose texts may hold `$agent_id` and the like."""
 
     method: Method = "POST"
+    """GET, HEAD, POST, PUT, PATCH or DELETE."""
     path: str = ""
+    """Behind the URL; placeholders may stand in it. Example: `"/incidents"`"""
     query: dict[str, str] = Field(default_factory=dict)
+    """What follows the path; no secrets, for URLs are logged. Example: `{ source = "tripswitch"
+    }`"""
     headers: dict[HeaderName, str] = Field(default_factory=dict)
-    """May hold `$token`, too."""
+    """May hold `$token`, too. Example: `{ Authorization = "Bearer $token" }`"""
     body: dict[str, Any] | list[Any] | None = None
-    """By default all there is to tell, for a method with a body."""
+    """A table or a list with placeholders; by default all there is to tell, for a method with a
+    body. Example: `{ source = "tripswitch" }`"""
     encoding: Literal["json", "form"] = "json"
+    """json or form."""
     success: tuple[Status, ...] = ()
-    """Statuses that mean done; by default 200 to 299."""
+    """Statuses that mean done; by default 200 to 299. Example: `[200, 202]`"""
 
     @field_validator("path")
     @classmethod
@@ -140,18 +146,29 @@ class ServerSection(Section):
     """A server that is told over HTTP: how it knows us, and how to get there."""
 
     secret_file: Path | None = None
+    """Where the key of the signature is … Example: `"/run/secrets/gateway"`"""
     secret_variable: Variable | None = None
-    """Where the key of the signature is."""
+    """… or in which environment variable. Example: `"GATEWAY_SECRET"`"""
     token_file: Path | None = None
+    """Where `$token` is … Example: `"/run/secrets/gateway-token"`"""
     token_variable: Variable | None = None
-    """Where `$token` is."""
+    """… or in which environment variable. Example: `"GATEWAY_TOKEN"`"""
     signature_header: HeaderName = "X-Tripswitch-Signature"
+    """The header of the signature …"""
     timestamp_header: HeaderName = "X-Tripswitch-Timestamp"
+    """… of the moment that it was signed at …"""
     idempotency_header: HeaderName = "Idempotency-Key"
+    """… and of what is the same for each repeat of a request."""
     ca_file: Path | None = None
+    """Who signed the server's certificate; by default whom the system trusts. Example:
+    `"/etc/tripswitch/gateway-ca.pem"`"""
     client_cert_file: Path | None = None
+    """Our certificate, where the server asks for one … Example: `"/etc/tripswitch/client.pem"`"""
     client_key_file: Path | None = None
+    """… and its key. Example: `"/etc/tripswitch/client.key"`"""
     proxy: Url | None = None
+    """By which proxy it is reached; variables of the environment are not followed. Example:
+    `"http://proxy.corp.example:3128"`"""
 
     def has(self, what: str) -> bool:
         """Whether the settings say where this secret is.

@@ -1,7 +1,10 @@
 """What a worker has done since it started, for people and for `run --json`."""
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
+from detectors.finding import Anomaly
 from detectors.shard import Tally
 
 
@@ -16,6 +19,14 @@ class Counts:
     changed_ids: int = 0
     late: int = 0
     checkpoints: int = 0
+    detectors: Counter[str] = field(default_factory=Counter)
+    """Anomalies of each detector."""
+
+    def find(self, anomalies: Iterable[Anomaly]) -> None:
+        """Take in what was found."""
+        for anomaly in anomalies:
+            self.anomalies += 1
+            self.detectors[anomaly.detector] += 1
 
     def add(self, tally: Tally) -> None:
         """Take over what a shard counted since its last checkpoint."""

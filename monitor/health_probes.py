@@ -38,6 +38,10 @@ class SourceProbe:
     ends: Ends | None
     settings: HealthConfig
     pauses: Pauses = field(default_factory=Pauses)
+    behind: int = 0
+    """What is left to be read, in records or bytes, as of the last look …"""
+    behind_s: float = 0.0
+    """… and how old what is read now is, while anything is left."""
     _moved: dict[int, tuple[int, float]] = field(default_factory=dict)
     _silent_since_s: float | None = None
     _events: int = 0
@@ -96,9 +100,10 @@ class SourceProbe:
             if left > 0 and one.watermark_s:
                 behind += left
                 oldest_s = min(oldest_s, one.watermark_s)
-        if now_s - oldest_s > self.settings.lag_s:
+        self.behind, self.behind_s = behind, now_s - oldest_s
+        if self.behind_s > self.settings.lag_s:
             many = f"{behind:,} {self.ends.unit}" if behind < GENERATION_BYTES else "rotated logs"
-            text = f"{many} behind; what is read now is {(now_s - oldest_s) / 60:.0f} minutes old"
+            text = f"{many} behind; what is read now is {self.behind_s / 60:.0f} minutes old"
             yield Trouble("lag", name, text)
 
 

@@ -22,6 +22,7 @@ from monitor.digest import Digests
 from monitor.dispatcher import Dispatcher
 from monitor.enforcement import enforcement_points, point_limits, point_names
 from monitor.errors import TripswitchError
+from monitor.gauges import Gauges
 from monitor.health import Health
 from monitor.health_probes import serve_probe
 from monitor.health_watch import watch
@@ -89,6 +90,10 @@ class Service:
     def watch_child(self, child: ServeChild) -> None:
         """Watch the HTTP API that was started beside it, too."""
         self.health.probes.append(serve_probe(child))
+
+    def close(self) -> None:
+        """Close what `build` opened, of a service that does not run."""
+        self._stack.close()
 
     def run(self) -> None:
         """Run until `worker.stop` is called or the source is exhausted; then stop in order.
@@ -187,6 +192,7 @@ def build(config: Config, stream: TextIO) -> Service:
             stack.callback(publisher.close)
         health = watch(config, worker, publisher, wake, stack)
         if metrics is not None and config.metrics.port is not None:
+            metrics.registry.register(Gauges(worker, health))
             stack.callback(metrics.serve(config.metrics.host, config.metrics.port, health))
         heartbeat = None
         if config.heartbeat.url is not None:

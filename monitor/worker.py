@@ -181,7 +181,7 @@ class Worker:
         for records in directives.slices(self.store, owned, chunk, SLICE, self._durably):
             found += self._feed(owned, records)
         owned.next_offset = chunk.next_offset
-        self.counts.anomalies += len(found)
+        self.counts.find(found)
         return found
 
     def _feed(self, owned: Owned, records: Sequence[Record]) -> list[Anomaly]:

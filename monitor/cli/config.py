@@ -17,14 +17,27 @@ PointsOption = Annotated[
 ]
 
 
+ExampleOption = Annotated[
+    bool, typer.Option("--example", help="Print a file with every setting explained.")
+]
+
+
 @app.command("config", epilog="Example: tripswitch config --config tripswitch.toml")
 def show(
-    config: ConfigOption = None, points: PointsOption = False, as_json: JsonOption = False
+    config: ConfigOption = None,
+    points: PointsOption = False,
+    example: ExampleOption = False,
+    as_json: JsonOption = False,
 ) -> int:
     """Check the settings and show what each key is; secrets stay hidden.
 
     With --points, exit code 4 means that a point could not act.
     """
+    if example:
+        from monitor.example import render  # late: it reads the models' source
+
+        typer.echo(render(), nl=False)
+        return ExitCode.DONE
     chosen = settings.load(config)
     if points:
         return _check_points(chosen, as_json)

@@ -30,6 +30,7 @@ def run(
 ) -> None:
     """Watch the stream until stopped: learn, alert, cut off. SIGTERM or Ctrl-C saves and ends."""
     log.set_up(verbose=verbose)
+    signal.signal(signal.SIGTERM, _leave)  # also as process 1 of a container, which has no default
     chosen = settings.load(config)
     if as_json:
         alerts = chosen.alerts.model_copy(update={"terminal": False})  # stdout is for the JSON
@@ -55,6 +56,11 @@ def run(
         f"{counts.anomalies:,} anomalies",
         err=True,
     )
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    """Stop before anything was begun."""
+    raise SystemExit(0)
 
 
 def _known(store: Store) -> str:

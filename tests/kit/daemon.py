@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,18 +23,26 @@ class Daemon:
         For its log.
     settings
         Environment variables, such as `TRIPSWITCH_STORE__URL`.
+    command
+        How it is started.
     """
 
-    def __init__(self, directory: Path, settings: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        settings: Mapping[str, str],
+        command: Sequence[str] = (*_COMMAND, "run"),
+    ) -> None:
         self.log = directory / "daemon.log"
         self._settings = settings
+        self._command = command
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it, and return at once."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*_COMMAND, "run"], env={**os.environ, **self._settings}, stdout=log, stderr=log
+                self._command, env={**os.environ, **self._settings}, stdout=log, stderr=log
             )
 
     def kill(self) -> None:
@@ -44,6 +52,11 @@ class Daemon:
     def stop(self) -> int:
         """Ask it to end; its exit code."""
         return self._end(signal.SIGTERM)
+
+    def reload(self) -> None:
+        """Ask it to read its settings again."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP)
 
     def is_running(self) -> bool:
         """Whether it has not ended."""

@@ -5,30 +5,16 @@ import importlib
 import re
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
 import typer
-from pydantic import BaseModel
 
-from monitor import (
-    config,
-    config_boundaries,
-    config_detection,
-    config_health,
-    config_points,
-    config_receivers,
-    config_routes,
-    config_serve,
-    config_slack,
-    config_trip,
-)
+from monitor import config
 from monitor.cli.app import MODULES, app, register, run
 
 ROOT = Path(__file__).resolve().parents[3]
 README = (ROOT / "README.md").read_text("utf-8")
-EXAMPLE = (ROOT / "deploy" / "tripswitch.toml").read_text("utf-8")
 FLOORS = ["baselines", "detectors", "alerting", "monitor"]
 
 
@@ -57,54 +43,6 @@ def test_every_command_is_in_the_readme_and_helps_with_an_example(
     assert "Example: " in told
     assert "--config" in told or name == "demo"
     assert "--json" in told or name == "demo"
-
-
-def keys(model: type[BaseModel]) -> list[str]:
-    return [field.alias or name for name, field in model.model_fields.items()]
-
-
-@pytest.mark.parametrize(
-    "section",
-    [
-        config.SourceConfig, config.KafkaConfig, config.StoreConfig, config.AlertsConfig,
-        config_slack.SlackConfig, config_trip.TripRule, config_trip.TripConfig,
-        config.MetricsConfig, config.RetentionConfig,
-        config.Config, config_detection.BudgetConfig, config_detection.LearningConfig,
-        config_detection.DriftConfig, config_detection.PrivilegeConfig,
-        config_detection.CombinationConfig, config_boundaries.BoundaryConfig,
-        config_boundaries.PermitConfig, config_boundaries.AgentsConfig,
-        config_points.RequestConfig, config_points.QuestionConfig, config_points.ReadinessConfig,
-        config_points.WebhookPointConfig, config_points.CommandPointConfig,
-        config_receivers.TellingConfig, config_receivers.WordConfig,
-        config_receivers.WebhookReceiverConfig, config_receivers.KafkaReceiverConfig,
-        config_receivers.PluginReceiverConfig, config_routes.RouteConfig,
-        config_routes.OwnerConfig, config_points.PluginPointConfig, config_serve.ServeConfig,
-        config_health.HealthConfig, config_health.HeartbeatConfig, config_health.DigestConfig,
-    ],
-)  # fmt: skip
-def test_every_setting_is_in_the_example(section: type[BaseModel]) -> None:
-    said_elsewhere = {"path", "rules"}  # in a comment, as a table of its own
-    for key in keys(section):
-        secret = key in ("app_token", "bot_token", "sasl_password", "ssl_password", "password")
-        place = key.upper() if secret else key
-        assert place in EXAMPLE or key in said_elsewhere, key
-
-
-def test_the_example_is_taken_as_it_is(tmp_path: Path) -> None:
-    chosen = config.load(ROOT / "deploy" / "tripswitch.toml")
-    assert chosen.trip.rules[0].name == "payroll-boundary"
-    uncommented = re.sub(r"^# (\w+ = |\[)", r"\1", EXAMPLE, flags=re.MULTILINE)
-    data = tomllib.loads(uncommented)
-    for section, key in (("kafka", "sasl_password_file"), ("kafka", "ssl_password_file"),
-                         ("store", "password_file"), ("slack", "bot_token_file"),
-                         ("slack", "app_token_file")):  # fmt: skip
-        secret = tmp_path / f"{section}-{key}"
-        secret.write_text("s")
-        uncommented = uncommented.replace(str(data[section][key]), str(secret))
-    whole = tmp_path / "whole.toml"
-    whole.write_text(uncommented)
-    assert config.load(whole).slack.channel == "C0123456789"
-    assert [point.kind for point in config.load(whole).points] == ["command", "webhook", "plugin"]
 
 
 def test_the_settings_in_the_readme_are_settings(tmp_path: Path) -> None:
