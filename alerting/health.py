@@ -23,9 +23,11 @@ ConditionKind = Literal[
     "dead_letters",
     "checkpoint",
     "clock_skew",
+    "detector",
     "point",
     "receiver",
     "undelivered",
+    "slack",
     "audit_heads",
     "serve",
     "heartbeat",
@@ -114,6 +116,14 @@ RULES: Final[Mapping[ConditionKind, Rule]] = {
         900,
         "set the producers' clocks by NTP; until then times to containment and silence are off",
     ),
+    "detector": Rule(
+        Severity.HIGH,
+        0,
+        600,
+        "the other detectors go on, and what this one still finds is kept and not told: report the "
+        "place in the code with the event that it names; it is over ten minutes after the last "
+        "error",
+    ),
     "point": Rule(
         Severity.HIGH,
         0,
@@ -136,6 +146,13 @@ RULES: Final[Mapping[ConditionKind, Rule]] = {
         "these messages never arrived: `tripswitch outbox --dead` lists them; mend what refused "
         "them, then `tripswitch outbox retry --receiver NAME --reason …`",
         shared=True,
+    ),
+    "slack": Rule(
+        Severity.HIGH,
+        30,
+        10,
+        "buttons and /tripswitch do nothing meanwhile: use `tripswitch ack`, `kill`, `approve`; "
+        "check the app token, its scope connections:write, and the way to Slack",
     ),
     "audit_heads": Rule(
         Severity.MEDIUM,

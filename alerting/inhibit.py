@@ -2,8 +2,8 @@
 
 An agent that is cut off fails at everything that it tries; where a source lags, agents look
 silent; a detector that is broken finds whatever it finds. None of that needs telling again. An
-agent that acts although it is cut off is told whatever else is wrong, and what a person has
-declared to be a boundary is, unless the agent is cut off for it already.
+agent that acts although it is cut off is told whatever else is wrong, and so is a breach of a
+declared boundary, unless the agent is cut off for it already.
 """
 
 from collections.abc import Iterable, Mapping
@@ -38,7 +38,7 @@ class Cause:
         What is wrong: an agent that is cut off, a source that lags, stalls or whose producers'
         clocks differ, or a detector that is broken.
     name
-        Which: the agent's id, the source's name, the detector's.
+        Which: the agent's id, the source's name, what the detector's findings are called.
     words
         For people.
     """
@@ -53,10 +53,10 @@ class Cause:
             return False
         if self.ails == "agent":
             return anomaly.agent_id == self.name
-        if anomaly.calibration == "declared":
+        if anomaly.is_breach:
             return False
         if self.ails == "detector":
-            return anomaly.detector == self.name
+            return anomaly.detector in self.name.split(", ")
         return anomaly.source == self.name and anomaly.detector in OF_ABSENCE
 
 

@@ -1,7 +1,7 @@
 """A mute: what a person does not want to be told of, until when, and why. Pure.
 
-What a person has declared to be a boundary, and what a trip is about, is never muted; nor does a
-mute keep a rule from cutting an agent off.
+A breach of a boundary, and what a trip is about, is never muted; nor does a mute keep a rule from
+cutting an agent off.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ class Matcher:
     def matches(self, anomaly: Anomaly) -> bool:
         """Whether the anomaly is muted by it."""
         return (
-            may_be_muted(anomaly)
+            not anomaly.is_breach
             and _fits(self.agent, anomaly.agent_id)
             and _fits(self.role, anomaly.role)
             and _fits(self.detector, anomaly.detector)
@@ -69,11 +69,6 @@ class Mute:
 
     mute_id: str
     matcher: Matcher
-
-
-def may_be_muted(anomaly: Anomaly) -> bool:
-    """Whether a mute can be about it at all."""
-    return anomaly.calibration != "declared"
 
 
 def muting(anomaly: Anomaly, mutes: Sequence[Mute]) -> str | None:

@@ -33,10 +33,13 @@ class Grant:
         When it was granted, in seconds since the epoch.
     overdue
         Whether it was alarmed on that it is not given back.
+    expected
+        Whether a person says that it may be held for as long as it will be.
     """
 
     since_s: float
     overdue: bool = False
+    expected: bool = False
 
 
 class Privileges:
@@ -94,7 +97,8 @@ class Privileges:
             # So many at once, some of them given back: that is what this agent does.
             self.most = max(self.most, len(self.held))
             grant = self.held.pop(scope)
-            self._learn(max(0.0, event.time_s - grant.since_s), grant.overdue, event.time_s,
+            late = grant.overdue and not grant.expected
+            self._learn(max(0.0, event.time_s - grant.since_s), late, event.time_s,
                         promote_runs, promote_after_s)  # fmt: skip
             self._look_for_oldest()
 
@@ -108,9 +112,16 @@ class Privileges:
         """Nobody needs to hear of so many scopes again."""
         self.most = max(self.most, scopes)
 
+    def adopt(self, scope: str, held_s: float) -> None:
+        """A person says that a grant may be held for so long, and this one for longer."""
+        self.alarmed_overdue(scope)
+        if scope in self.held:
+            self.held[scope].expected = True
+        self._keep(held_s)
+
     def dump(self) -> list[Any]:
         """Plain data; `load` makes the same of it."""
-        held = [[scope, grant.since_s, grant.overdue] for scope, grant in self.held.items()]
+        held = [[scope, g.since_s, g.overdue, g.expected] for scope, g in self.held.items()]
         return [held, self.most, self._durations_s, self._late]
 
     @classmethod
@@ -118,7 +129,7 @@ class Privileges:
         """Undo `dump`."""
         privileges = cls()
         held, privileges.most, durations_s, late = data
-        privileges.held = {scope: Grant(since_s, overdue) for scope, since_s, overdue in held}
+        privileges.held = {scope: Grant(*grant) for scope, *grant in held}
         privileges._durations_s, privileges._late = list(durations_s), list(late)
         privileges.usual_s = PATIENCE * max(privileges._durations_s, default=0.0)
         privileges._look_for_oldest()
@@ -134,6 +145,9 @@ class Privileges:
                 del self._late[1 : -max(1, promote_runs - 1)]
                 return
             self._late.clear()
+        self._keep(lasted_s)
+
+    def _keep(self, lasted_s: float) -> None:
         self._durations_s = [*self._durations_s[1 - REMEMBERED :], lasted_s]
         self.usual_s = PATIENCE * max(self._durations_s)
 

@@ -2,7 +2,7 @@
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import log
 from typing import Any, Final
 
@@ -25,6 +25,8 @@ _NEAR_WEEKS: Final = 4
 """How many weeks of its own an hour of the week needs to outweigh the hours that are like it."""
 _MOST: Final = 0.98
 """More certain than this that it acts in an hour nobody is; it bounds the score of a pause."""
+_SETTLED: Final = 8 * _ONCE
+"""As many weeks as the past counts at most."""
 _LEAST: Final = 0.01
 """Nor that it does not act; so the score of acting does not grow with every quiet week."""
 _SILENCE: Final = 24
@@ -54,6 +56,8 @@ class Rhythm:
         How odd the oddest of these was, in nats.
     missed
         Whether its silence since it last acted was alarmed on.
+    expected
+        Whether a person says that this silence, as long as it may get, is as it should be.
     """
 
     __slots__ = (
@@ -65,6 +69,7 @@ class Rhythm:
         "_p",
         "_weeks",
         "end_s",
+        "expected",
         "longest_s",
         "missed",
         "pause",
@@ -74,7 +79,7 @@ class Rhythm:
     def __init__(self) -> None:
         self.start_s = self.end_s = 0
         self.longest_s = self.pause = 0.0
-        self.missed = False
+        self.missed = self.expected = False
         self._active = array("H", bytes(2 * SLOTS))
         self._weeks = array("H", bytes(2 * SLOTS))
         self._acted = self._excused = 0  # hours of the open day, as bits
@@ -158,6 +163,8 @@ class Rhythm:
             It was odd to act now. The hour is not learned, nor are the quiet hours of an alarmed
             silence, until the like has happened `promote_runs` times and for `promote_after_s`.
         """
+        if self.expected:
+            self.rest(self.end_s, time_s)
         day, hour = divmod(int(time_s // HOUR_S), 24)
         if self.end_s == self.start_s:
             self._excused = (1 << hour) - 1  # before it was first seen
@@ -176,12 +183,43 @@ class Rhythm:
             self._acted |= 1 << hour
         self.start_s = int(time_s // HOUR_S) * HOUR_S
         self.end_s = self.start_s + HOUR_S
-        self.longest_s, self.pause, self.missed = 0.0, pause, False
+        self.longest_s, self.pause, self.missed, self.expected = 0.0, pause, False, False
+
+    def act(self, time_s: float) -> None:
+        """A person says that the agent may act at this hour of any day, and need not."""
+        hour = int(time_s // HOUR_S) % 24
+        self._held.pop(hour, None)
+        self._even(range(hour, SLOTS, 24))
+
+    def rest(self, start_s: float, end_s: float) -> None:
+        """A person says that the agent may rest then, and need not.
+
+        So it may at these hours of any day; a rest of a day or more, at these hours of the week.
+        """
+        self._held.pop(_SILENCE, None)
+        first, last = int(start_s // HOUR_S), int((end_s - 1) // HOUR_S)
+        hours = range(first, min(last, first + SLOTS - 1) + 1)
+        daily = 1 if len(hours) >= 24 else 7
+        for hour in hours:
+            self._even(_slot((hour + 24 * day) * HOUR_S) for day in range(daily))
+
+    def _even(self, slots: Iterable[int]) -> None:
+        """Take it for about as likely as not that it acts; what it does from then on counts."""
+        for slot in slots:
+            self._weeks[slot], self._active[slot] = _SETTLED, _SETTLED // 2
+        self._curve = None
 
     def dump(self) -> list[Any]:
         """Plain data; `load` makes the same rhythm of it."""
         held = [[key, *value] for key, value in self._held.items()]
-        open_hour = [self.start_s, self.end_s, self.longest_s, self.pause, self.missed]
+        open_hour = [
+            self.start_s,
+            self.end_s,
+            self.longest_s,
+            self.pause,
+            self.missed,
+            self.expected,
+        ]
         return [open_hour, self._acted, self._excused, held, list(self._active), list(self._weeks)]
 
     @classmethod
@@ -189,7 +227,8 @@ class Rhythm:
         """Undo `dump`."""
         rhythm = cls()
         open_hour, rhythm._acted, rhythm._excused, held, active, weeks = data
-        rhythm.start_s, rhythm.end_s, rhythm.longest_s, rhythm.pause, rhythm.missed = open_hour
+        rhythm.start_s, rhythm.end_s, rhythm.longest_s, rhythm.pause, *rest = open_hour
+        rhythm.missed, rhythm.expected = rest if len(rest) > 1 else (*rest, False)
         rhythm._held = {key: (times, first_s) for key, times, first_s in held}
         rhythm._active, rhythm._weeks = array("H", active), array("H", weeks)
         if len(active) != SLOTS or len(weeks) != SLOTS:

@@ -70,6 +70,14 @@ class WaysOut:
             del self._habits[next(iter(self._habits))]
         self._habits[way] = _Habit(time_s)
 
+    def adopt(self, way: str, time_s: float, promote_runs: int) -> None:
+        """A person says that this way out is the agent's work."""
+        if way not in self._habits:
+            self.count(way, time_s, 0.0)
+        habit = self._habits[way]
+        habit.runs = max(habit.runs, promote_runs)
+        habit.counted = max(habit.counted, promote_runs)
+
     def dump(self) -> list[Any]:
         """Plain data; `load` makes the same of it."""
         return [[way, h.runs, h.counted, h.counted_s] for way, h in self._habits.items()]

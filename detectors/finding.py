@@ -13,6 +13,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 from baselines.event import ActionEvent
 from baselines.hold import Hold
 
+BREACHES: Final = frozenset(("boundary", "containment"))
+"""Detectors of what nobody may do: cross a declared boundary, or act although cut off."""
 CONTRACT_VERSION: Final = 1
 """Part of every anomaly id: ids of two contract versions never meet."""
 
@@ -154,6 +156,11 @@ class Anomaly(BaseModel):
     source: str
     partition: int
     offset: int
+
+    @property
+    def is_breach(self) -> bool:
+        """Whether it tells of something that nobody may do: that is told whatever else holds."""
+        return self.detector in BREACHES
 
     @classmethod
     def of(

@@ -26,6 +26,11 @@ from detectors.surprise import Surprise
 class Detector(Protocol):
     """Turns an observation into findings."""
 
+    @property
+    def name(self) -> str:
+        """What its findings are called; several names are joined by commas."""
+        ...
+
     def judge(self, seen: Observation) -> Sequence[Finding]:
         """What is odd about the event; must not change anything but `seen.scores`."""
         ...

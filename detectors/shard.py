@@ -9,6 +9,7 @@ from baselines.event import ActionEvent
 from baselines.last_act import keep, recall
 from baselines.observation import Observation
 from baselines.profile import Profile
+from detectors.fault import Fault, following
 from detectors.finding import Anomaly, Finding, anomaly_id
 from detectors.policy import Policy as Policy
 from detectors.silence import Silence
@@ -57,6 +58,8 @@ class Shard:
         What agents of one role have in common; saved with the shard's offset, too.
     observer
         Sees each judgement before it is learned, in a replay; must not change anything.
+    faults
+        Detectors that raised an error, by what their findings are called, since the claim.
     """
 
     source: str
@@ -68,6 +71,7 @@ class Shard:
     silence: Silence = field(default_factory=Silence)
     cohorts: Cohorts = field(default_factory=Cohorts)
     observer: Observer | None = None
+    faults: dict[str, Fault] = field(default_factory=dict)
     _raised: dict[str, None] = field(default_factory=dict)
     _judges: tuple[Callable[[Observation], Sequence[Finding]], ...] = ()
 
@@ -122,11 +126,17 @@ class Shard:
         seen = profile.observe(event, policy.effects, cohort)
         enters = time_s >= rhythm.end_s
         if enters or time_s - profile.last_seen_s > rhythm.longest_s:
-            silence.note(seen)
+            try:
+                silence.note(seen)
+            except Exception as error:
+                self.note_fault(silence.name, error, offset)
         findings: list[Finding] = []
         for judge in self._judges:
-            if found := judge(seen):
-                findings += found
+            try:
+                if found := judge(seen):
+                    findings += found
+            except Exception as error:
+                self._fail(judge, error, offset)
         if self.observer is not None:
             self.observer(seen, findings)
         anomalies: Sequence[Anomaly] = ()
@@ -138,12 +148,12 @@ class Shard:
         if time_s >= profile.last_seen_s:
             profile.last_act = keep(event, offset)
         if time_s >= silence.pulse.next_s:
-            anomalies = (*anomalies, *self._missed(time_s))
+            anomalies = (*anomalies, *self._missed(time_s, offset))
         if enters:
             silence.wait_for(profile)
         return anomalies
 
-    def _missed(self, time_s: float) -> list[Anomaly]:
+    def _missed(self, time_s: float, offset: int) -> list[Anomaly]:
         """Move the watermark; the anomalies of the agents that are silent beyond their time."""
         found: list[Anomaly] = []
         silence = self.silence
@@ -153,12 +163,27 @@ class Shard:
             if profile is None:  # its row was damaged, and it starts anew
                 continue
             self.dirty.add(agent_id)
-            finding = silence.look(profile)
+            try:
+                finding = silence.look(profile)
+            except Exception as error:
+                self.note_fault(silence.name, error, offset)
+                continue
             if finding is not None and (act := profile.last_act) is not None:
                 event = recall(act, agent_id, profile.role, profile.agent_version)
                 effect = self.policy.effects.of(event)
                 found += self._anomalies(event, effect, [finding], act[0])
         return found
+
+    def _fail(
+        self, judge: Callable[[Observation], Sequence[Finding]], error: Exception, offset: int
+    ) -> None:
+        """A detector is broken: that is noted, and neither the event nor the others wait for it."""
+        broken = next(one for one in self.policy.detectors if one.judge == judge)
+        self.note_fault(broken.name, error, offset)
+
+    def note_fault(self, name: str, error: Exception, offset: int) -> None:
+        """Note that an event could not be judged for `name`."""
+        self.faults[name] = following(self.faults.get(name), error, offset)
 
     def _anomalies(
         self, event: ActionEvent, effect: str, findings: Sequence[Finding], offset: int

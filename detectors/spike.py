@@ -37,6 +37,8 @@ _EXTREME: Final = 10.0
 class Spikes:
     """Alarms inside a window, the moment a total passes the limit that its past sets."""
 
+    name = ", ".join(dict.fromkeys(name for name, _ in _DETECTORS.values()))
+
     def judge(self, seen: Observation) -> Sequence[Finding]:
         """The findings of one event, one per window and metric at most; notes their score."""
         if not seen.over_limit:

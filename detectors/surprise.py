@@ -66,6 +66,8 @@ class Surprise:
     budget, by the agent's own past runs; until these are enough, by its cohort's new agents.
     """
 
+    name = "new_tool, new_target, flow, sequence, delegation, new_user"
+
     def judge(self, seen: Observation) -> Sequence[Finding]:
         """The finding of one event, if any."""
         step, run = seen.step, seen.open_run

@@ -37,7 +37,8 @@ def _approve(profile: Profile, directive: Directive) -> None:
 
 
 def _expect(profile: Profile, directive: Directive) -> None:
-    teaching.apply(profile, teaching.read(directive.doc))
+    lessons = teaching.read(directive.doc)
+    teaching.apply(profile, lessons, by=directive.by, at_s=directive.created_at)
 
 
 def _probation(profile: Profile, directive: Directive) -> None:

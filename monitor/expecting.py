@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from alerting.alert import Alert
-from alerting.mute import Matcher, may_be_muted
+from alerting.mute import Matcher
 from detectors.finding import Anomaly
 from monitor import teaching
 from monitor.errors import UsageError
@@ -29,14 +29,17 @@ class Expected:
     Attributes
     ----------
     lessons
-        By agent: what it is taught, or what is excepted until the end.
+        By agent: what it is taught.
     mute_ids
         With an end: the mutes that except exactly that.
+    breaches
+        Whether a declared boundary was crossed: that is told again, whatever is taught.
     """
 
     changed: Changed
     lessons: Mapping[str, Lessons]
     mute_ids: Sequence[str] = ()
+    breaches: bool = False
 
 
 def expect(
@@ -52,9 +55,10 @@ def expect(
 ) -> Expected:
     """Mark alerts as expected, and teach what they were about.
 
-    Without an end the profiles are taught, for good: terms leave quarantine and are known, levels
-    are adopted; the daemon applies that at a stated place of the log. With an end nothing is
-    taught: exactly these terms, or these detectors of levels, are muted until then.
+    Without an end the profiles are taught, for good: terms leave quarantine and are known, levels,
+    hours and the like are adopted, a drift is approved; the daemon applies that at a stated place
+    of the log. With an end nothing is taught: exactly these terms, or these detectors of the
+    agent, are muted until then. What crosses a boundary is told again, whatever is taught.
 
     Parameters
     ----------
@@ -89,6 +93,7 @@ def expect(
             ledger, wanted, by=by, reason=reason, receivers=receivers, now_s=now_s
         )
         found = _anomalies(ledger, changed.changed)
+        breaches = any(one.is_breach for of in found.values() for one in of)
         lessons = {agent: teaching.of(of, scope) for agent, of in found.items()}
         lessons = {agent: one for agent, one in lessons.items() if one.words()}
         if lasts_s is None:
@@ -105,7 +110,7 @@ def expect(
                         now_s=now_s,
                         doc=teaching.write(one),
                     )
-            return Expected(changed, lessons)
+            return Expected(changed, lessons, breaches=breaches)
         mute_ids = [
             mutes.mute(
                 ledger, matcher, reason=f"expected: {reason}", by=by, now_s=now_s, lasts_s=lasts_s
@@ -113,7 +118,7 @@ def expect(
             for agent_id, of in found.items()
             for matcher in _exceptions(agent_id, of, scope)
         ]
-        return Expected(changed, lessons, mute_ids)
+        return Expected(changed, {}, mute_ids, breaches)
 
 
 def _anomalies(ledger: Connection, changed: Sequence[Alert]) -> dict[str, list[Anomaly]]:
@@ -125,15 +130,16 @@ def _anomalies(ledger: Connection, changed: Sequence[Alert]) -> dict[str, list[A
 
 
 def _exceptions(agent_id: str, found: Sequence[Anomaly], scope: Scope | None) -> list[Matcher]:
-    """What is muted until the end: exactly these terms, and these detectors of levels."""
+    """What is muted until the end: exactly these terms, and all else that these detectors find."""
     agent = glob.escape(agent_id)
-    mutable = [one for one in found if may_be_muted(one)]
-    terms = {(one.tool, one.target): None for one in mutable if one.held == "run"}
-    levels = {one.detector: None for one in mutable if one.held != "run"}
+    mutable = [one for one in found if not one.is_breach]
+    about = [one for one in mutable if scope is None or teaching.scope_of(one) == scope]
+    terms = {(one.tool, one.target): None for one in about if one.held == "run"}
+    others = {one.detector: None for one in about if one.held != "run"}
     made = []
-    if terms and scope != "level":
+    if terms:
         pairs = tuple(terms)[: teaching.MAX_LESSONS]
         made.append(Matcher(agent=agent, tools_and_targets=pairs))
-    if levels and scope != "terms":
-        made.append(Matcher(agent=agent, detectors=tuple(levels)))
+    if others:
+        made.append(Matcher(agent=agent, detectors=tuple(others)))
     return made

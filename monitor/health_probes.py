@@ -1,7 +1,7 @@
 """Probes: what is wrong at this moment, one function or class a kind of trouble."""
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -109,12 +109,13 @@ class SourceProbe:
 
 @dataclass(slots=True)
 class WorkerProbe:
-    """A loop that hangs, checkpoints, dead letters and clocks."""
+    """A loop that hangs, detectors that fail, checkpoints, dead letters and clocks."""
 
     worker: Worker
     settings: HealthConfig
     _rejected: deque[tuple[float, int]] = field(default_factory=deque)
     _unsaved_since: dict[int, tuple[int, float]] = field(default_factory=dict)
+    _faults: Counter[tuple[int, str]] = field(default_factory=Counter)
 
     def __call__(self, now_s: float) -> Iterator[Trouble]:
         """See `Probe`."""
@@ -122,6 +123,7 @@ class WorkerProbe:
         hangs_s = time.monotonic() - pulse.turned_at_s
         if hangs_s > settings.worker_s:
             yield Trouble("worker", name, f"the loop has not turned for {hangs_s:.0f} s")
+        yield from self._broken(name)
         yield from self._dead_letters(name, now_s)
         yield from self._unsaved(name, now_s)
         refused_s = time.monotonic() - (pulse.refused_at_s or -_REFUSED_FOR_S)
@@ -136,6 +138,18 @@ class WorkerProbe:
             )
             text = f"clocks of {len(skewed):,} of {of:,} agents differ from the broker's: {named}"
             yield Trouble("clock_skew", name, text)
+
+    def _broken(self, source: str) -> Iterator[Trouble]:
+        """Detectors that failed since the last look."""
+        told: dict[str, str] = {}
+        for number, one in list(self.worker.owned.items()):
+            for name, fault in list(one.shard.faults.items()):
+                if fault.count > self._faults[number, name]:
+                    where = f"{source}/{number}, offset {fault.offset}"
+                    told[name] = f"{fault.what}, last at {where}; {fault.count:,} events there"
+                self._faults[number, name] = fault.count
+        for name, text in told.items():
+            yield Trouble("detector", name, f"events could not be judged for {name}: {text}")
 
     def _dead_letters(self, name: str, now_s: float) -> Iterator[Trouble]:
         """Counted over an hour, in steps of a minute."""

@@ -1,10 +1,12 @@
 """A shard that this process owns: its claim, its profiles, how far it was read and saved."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from baselines.event import ActionEvent
+from detectors.finding import Anomaly
 from detectors.shard import Policy, Shard
 from detectors.silence import Silence
 from monitor.ledger import directives
@@ -13,6 +15,8 @@ from monitor.sources import Place
 from monitor.store import Store, cohorts, shards
 from monitor.store.shards import Claim
 
+ANY: Final = "any detector"
+"""What an event was not judged for that could not be learned."""
 NOT_SAVED: Final = -1
 """Below every offset: the first checkpoint saves even where nothing was read yet."""
 
@@ -83,6 +87,14 @@ class Owned:
         with store.state() as state:
             rules = self.shard.policy.rules
             self.shard.admit(shards.load_profiles(state, self.claim, agent_ids, rules, time.time()))
+
+    def feed(self, event: ActionEvent, raw: bytes, offset: int) -> Sequence[Anomaly]:
+        """Judge and learn an event; one that cannot be learned is noted, and stops nobody."""
+        try:
+            return self.shard.feed(event, raw, offset)
+        except Exception as error:
+            self.shard.note_fault(ANY, error, offset)
+            return ()
 
     def save(self, store: Store, notes: Mapping[str, Any], max_resident_agents: int) -> None:
         """Checkpoint what changed; then let the least recent profiles go.

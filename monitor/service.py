@@ -202,6 +202,8 @@ def build(config: Config, stream: TextIO) -> Service:
         digests = Digests(config, store, response.receivers, wake)
         jobs = schedule(config, store, response, metrics, publisher, roundup, wake, health, digests)
         slack = open_socket(config, store, response, wake)
+        if slack is not None:
+            health.probes.append(slack.troubles)
         return Service(
             worker, dispatcher, kill_lane, jobs, health, heartbeat, slack, stack.pop_all()
         )

@@ -72,7 +72,9 @@ def expect(store: Store, ask: Ask, response: Response, now_s: float) -> str:
     )
     if not done.changed.changed:
         return f"{ask.about} {ask.id} was marked as expected before"
-    learned = "learned" if done.lessons else "nothing in it is learned: boundaries stay as they are"
+    learned = "what it was about is learned" if done.lessons else "nothing in it is learned"
+    if done.breaches:
+        learned += "; what crossed a declared boundary is told again"
     return f"{ask.about} {ask.id} is marked as expected; {learned}"
 
 

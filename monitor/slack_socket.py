@@ -7,24 +7,25 @@ own API do meanwhile; a request to change something only after it is kept, if th
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError
 from slack_sdk.socket_mode import SocketModeClient
 from slack_sdk.socket_mode.client import BaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 from sqlalchemy.exc import DBAPIError
 
-from alerting.notify.slack_web import SlackWeb, delivery_error, sdk_log
+from alerting.health import Trouble
+from alerting.notify.slack_web import SlackWeb, sdk_log
 from alerting.ports import DeliveryError
 from monitor import slack_actions
 from monitor.errors import TripswitchError
 from monitor.ledger import requests
 from monitor.orders import check_agent
 from monitor.slack_access import Access, RefusedError
+from monitor.slack_client import SlackClient
 from monitor.slack_desk import SlackDesk
 from monitor.slack_modal import modal
 from monitor.slack_request import ASK_REASON, Ask, Come, Typed, pressed, submitted, typed
@@ -83,7 +84,7 @@ class SlackSocket:
         self._observing = observing
         self._clock = clock
         self._stopping = threading.Event()
-        self._client = SocketModeClient(
+        self._client = SlackClient(
             app_token=app_token,
             logger=sdk_log,
             web_client=WebClient(base_url=api_url, retry_handlers=[], logger=sdk_log),
@@ -96,6 +97,13 @@ class SlackSocket:
     def is_connected(self) -> bool:
         """Whether anything can come in now."""
         return self._client.is_connected()
+
+    def troubles(self, now_s: float) -> Iterator[Trouble]:
+        """That nothing can come in, as a probe."""
+        del now_s
+        if not self.is_connected:
+            text = f"not connected to Slack, so that buttons do nothing: {self._client.why}"
+            yield Trouble("slack", "Socket Mode", text)
 
     def start(self) -> None:
         """Connect, in a thread of its own, and stay connected."""
@@ -125,10 +133,8 @@ class SlackSocket:
                 self._client.connect()
                 log.info("connected to Slack: buttons and /tripswitch work")
                 return
-            except SlackApiError as error:
-                why = delivery_error(error.response).reason.replace("bot token", "app token")
-            except Exception as error:
-                why = f"unexpected {type(error).__name__}"  # its text may hold the token
+            except Exception:
+                why = self._client.why  # the error's own text may hold the token
             log.warning("Slack's Socket Mode: %s; again in %.0f s", why, wait_s)
             self._stopping.wait(wait_s)
             wait_s = min(2 * wait_s, MAX_BACKOFF_S)

@@ -195,7 +195,7 @@ class Worker:
         needed.update(owned.shard.silence.due.by(latest_s))
         if missing := needed - owned.shard.profiles.keys():
             self._durably(lambda: owned.admit(self.store, missing))
-        feed, watches = owned.shard.feed, self.watchtower.watches
+        feed, watches = owned.feed, self.watchtower.watches
         found: list[Anomaly] = []
         for event, raw, offset, log_s in events:
             if anomalies := feed(event, raw, offset):

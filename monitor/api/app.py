@@ -3,13 +3,14 @@
 from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI
-from sqlalchemy import literal, select
 
 from monitor.api import agents, records
 from monitor.api.access import BackendOf
 from monitor.api.answers import Answer, add_handlers
 from monitor.api.backend import Backend, StoreDownError
 from monitor.api.edge import Edge
+from monitor.documents import iso
+from monitor.ledger import conditions
 
 health = APIRouter(tags=["health"])
 
@@ -22,12 +23,20 @@ async def livez() -> Answer:
 
 @health.get("/readyz", responses={503: {"description": "Not ready; `reasons` says why"}})
 async def readyz(backend: BackendOf) -> Answer:
-    """Whether it can answer questions about agents; needs no token."""
+    """Whether it can answer questions about agents; needs no token.
+
+    `conditions` are those of the whole monitor, without their texts, which may name agents. None
+    of them keeps this process from answering.
+    """
     try:
-        await backend.read(lambda ledger, _: ledger.execute(select(literal(1))).one())
+        held = await backend.read(lambda ledger, _: conditions.open_now(ledger))
     except StoreDownError as error:
-        return Answer({"ready": False, "reasons": [str(error)]}, 503)
-    return Answer({"ready": True, "reasons": []})
+        return Answer({"ready": False, "reasons": [str(error)], "conditions": []}, 503)
+    told = [
+        {"condition": one.kind, "severity": one.severity.label, "since": iso(one.since)}
+        for one in held
+    ]
+    return Answer({"ready": True, "reasons": [], "conditions": told})
 
 
 def create_app(backend: Backend) -> FastAPI:

@@ -83,7 +83,7 @@ def expected(
     scope: Annotated[
         str | None,
         typer.Option(
-            help="Only terms (tools, targets) or only the level (how much); both if not given.",
+            help="Only terms (what is used) or only the level (how much, when); both if not given.",
             show_default=False,
         ),
     ] = None,
@@ -92,7 +92,7 @@ def expected(
 ) -> None:
     """Say that it was as it should be: the agent's profile learns that, or makes an exception.
 
-    Declared boundaries and grants are not learned: change the settings or the grants for these.
+    A breach of a declared boundary is not learned: give a permit, or change the settings.
     """
     if scope is not None and scope not in _SCOPES:
         raise UsageError(f"--scope is terms or level, not {scope!r:.60}")
@@ -136,17 +136,21 @@ def _print(changed: Changed, as_json: bool, done: Expected | None = None) -> Non
 
 
 def _lessons(done: Expected) -> list[str]:
+    told = []
     if done.mute_ids:
-        return [f"excepted until then by mute {', '.join(done.mute_ids)}; nothing is learned"]
-    if not done.lessons:
-        return ["nothing in it is learned: boundaries, grants and hours stay as they are"]
-    lines = ["usual from the next checkpoint on:"]
-    words = [
-        f"  {clean(agent, 60)}: {clean(word, 160)}"
-        for agent, lessons in done.lessons.items()
-        for word in lessons.words()
-    ]
-    lines += words[:_MAX_LESSONS_SHOWN]
-    if len(words) > _MAX_LESSONS_SHOWN:
-        lines.append(f"  and {len(words) - _MAX_LESSONS_SHOWN:,} more")
-    return lines
+        told.append(f"excepted until then by mute {', '.join(done.mute_ids)}; nothing is learned")
+    elif done.lessons:
+        told.append("usual from the next checkpoint on:")
+        words = [
+            f"  {clean(agent, 60)}: {clean(word, 160)}"
+            for agent, lessons in done.lessons.items()
+            for word in lessons.words()
+        ]
+        told += words[:_MAX_LESSONS_SHOWN]
+        if len(words) > _MAX_LESSONS_SHOWN:
+            told.append(f"  and {len(words) - _MAX_LESSONS_SHOWN:,} more")
+    else:
+        told.append("nothing in it is learned")
+    if done.breaches:
+        told.append("what crossed a declared boundary is told again: give a permit, or change it")
+    return told

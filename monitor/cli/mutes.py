@@ -41,10 +41,10 @@ def mute(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell nobody of learned findings for a while; each condition that is given must hold.
+    """Tell nobody of some findings for a while; each condition that is given must hold.
 
-    What is muted is kept, counted, and listed when the mute ends. Breaches of what was declared
-    and of a trip are told all the same, and rules cut agents off all the same.
+    What is muted is kept, counted, and listed when the mute ends. Breaches of a boundary and of a
+    trip are told all the same, and rules cut agents off all the same.
     """
     lasts_s = parse_duration(lasts)
     matcher = Matcher(agent=agent, role=role, detector=detector, target=target)

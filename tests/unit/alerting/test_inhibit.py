@@ -9,12 +9,12 @@ from tests.kit.anomalies import anomaly
 
 
 def odd(**fields: Any) -> Anomaly:
-    return anomaly(**{"calibration": "calibrated", "p_value": 1e-4, **fields})
+    return anomaly(**{"detector": "flow", "calibration": "calibrated", **fields})
 
 
 TRIP = of_trip("payroll-1", "t9")
 (LAG,) = of_health([Condition("lag", "log", "an hour behind", 1.0)])
-BROKEN = Cause("detector", "new_target", "it raised an error")
+(BROKEN,) = of_health([Condition("detector", "new_target, drift", "KeyError", 1.0)])
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,13 @@ BROKEN = Cause("detector", "new_target", "it raised an error")
         (LAG, odd(detector="new_target"), False),
         (BROKEN, odd(detector="new_target"), True),
         (BROKEN, odd(detector="new_tool"), False),
-        (BROKEN, odd(detector="new_target", calibration="declared"), False),
+        (BROKEN, odd(detector="drift", calibration="declared"), True),
+        (BROKEN, odd(detector="boundary", calibration="declared"), False),
+        (
+            of_health([Condition("detector", "boundary", "x", 1.0)])[0],
+            odd(detector="boundary"),
+            False,
+        ),
     ],
 )
 def test_a_cause_explains_its_followers_and_nothing_else(
@@ -38,6 +44,6 @@ def test_a_cause_explains_its_followers_and_nothing_else(
     assert inhibited(found, [Cause("agent", "nobody", "x"), cause]) == (cause if explains else None)
 
 
-def test_of_the_monitors_troubles_only_those_of_sources_explain_anything() -> None:
+def test_of_the_monitors_troubles_only_those_of_sources_and_detectors_explain_anything() -> None:
     assert of_health([Condition("receiver", "slack", "down", 1.0)]) == []
     assert LAG.words == "lag: an hour behind"

@@ -8,7 +8,7 @@ from tests.kit.anomalies import anomaly
 
 
 def odd(**fields: Any) -> Anomaly:
-    return anomaly(**{"calibration": "calibrated", "p_value": 1e-4, **fields})
+    return anomaly(**{"detector": "new_target", "calibration": "calibrated", **fields})
 
 
 @pytest.mark.parametrize(
@@ -16,18 +16,24 @@ def odd(**fields: Any) -> Anomaly:
     [
         (Matcher(agent="payroll-*"), True),
         (Matcher(agent="payroll"), False),
-        (Matcher(role="payroll", detector="bound*"), True),
-        (Matcher(role="payroll", detector="new_*"), False),
+        (Matcher(role="payroll", detector="new_*"), True),
+        (Matcher(role="payroll", detector="bound*"), False),
         (Matcher(target="*@example.net"), True),
-        (Matcher(detectors=("boundary",)), True),
-        (Matcher(detectors=("bound*",)), False),
+        (Matcher(detectors=("new_target",)), True),
+        (Matcher(detectors=("new_*",)), False),
         (Matcher(tools_and_targets=(("send_email", "mallory@example.net"),)), True),
         (Matcher(tools_and_targets=(("send_email", "bob@example.net"),)), False),
     ],
 )
 def test_every_condition_that_is_given_holds(matcher: Matcher, is_about: bool) -> None:
     assert matcher.matches(odd()) is is_about
-    assert not matcher.matches(odd(calibration="declared")), "what is declared is never muted"
+    assert matcher.matches(odd(calibration="declared")) is is_about, "a rule that learns nothing"
+
+
+@pytest.mark.parametrize("detector", ["boundary", "containment"])
+def test_a_breach_is_never_muted(detector: str) -> None:
+    assert not Matcher(agent="*").matches(odd(detector=detector, calibration="declared"))
+    assert not Matcher(detectors=(detector,)).matches(odd(detector=detector))
 
 
 def test_what_an_event_does_not_say_fits_no_pattern() -> None:

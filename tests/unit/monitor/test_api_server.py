@@ -47,7 +47,9 @@ def test_what_another_process_orders_holds_for_the_next_answer(
         order("kill", "payroll-1", "--reason", "r")
         told = decide(client).json()
         assert (told["allowed"], told["state"]) == (False, "contained")
-        assert client.get("/readyz").json() == {"ready": True, "reasons": []}
+        assert client.get("/readyz").json() == {
+            "ready": True, "reasons": [], "conditions": [],
+        }  # fmt: skip
         # tokens as well: from the first one on, each request needs one
         secret = order(*"token add gateway --role viewer".split())["secret"]
         assert decide(client).status_code == 401

@@ -31,7 +31,7 @@ def at_the_command_line(store: Store, store_url: str, monkeypatch: pytest.Monkey
 
 
 def odd(name: str = "a1", **fields: Any) -> Anomaly:
-    values = {"calibration": "calibrated", "p_value": 1e-4, "held": "run", "subject": "s"}
+    values = {"detector": "new_target", "calibration": "calibrated", "held": "run", "subject": "s"}
     return anomaly(name, **{**values, **fields})
 
 
@@ -137,7 +137,7 @@ def test_with_an_end_exactly_that_is_excepted_until_then(
     assert hidden(spike("x", agent_id="pay[1]*", target="any"))
     assert not hidden(odd("x", agent_id="pay[1]*", target="other"))
     assert not hidden(odd("x", agent_id="pay1x"))
-    assert not hidden(odd("x", agent_id="pay[1]*", calibration="declared"))
+    assert not hidden(odd("x", agent_id="pay[1]*", detector="boundary"))
 
 
 def test_a_repeat_of_what_is_expected_is_expected_unless_it_is_worse(store: Store) -> None:
@@ -152,12 +152,47 @@ def test_a_repeat_of_what_is_expected_is_expected_unless_it_is_worse(store: Stor
 
 
 def test_what_is_wrong_is_said(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
-    alert_id = record(store, odd(held="grant", calibration="declared"))
+    alert_id = record(store, odd(held="grants", detector="privilege", subject="scopes"))
     assert run(["expected", alert_id, "--reason", "r", "--scope", "all"]) == 2
     assert "terms or level" in capsys.readouterr().err
     assert run(["expected", "nothing", "--reason", "r"]) == 5
     assert run(["expected", alert_id, "--reason", "r"]) == 0
     assert "nothing in it is learned" in capsys.readouterr().out
+
+
+def test_a_breach_is_said_to_be_told_again(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alert_id = record(store, odd(detector="boundary"))
+    assert run(["expected", alert_id, "--reason", "r", "--for", "1d"]) == 0
+    out = capsys.readouterr().out
+    assert "nothing in it is learned\nwhat crossed a declared boundary is told again" in out
+    with store.read() as ledger:
+        assert mutes.newest(ledger, now_s=None) == []
+
+
+@pytest.mark.parametrize(
+    ("scope", "detectors"),
+    [(None, ("drift", "rhythm")), ("terms", ("drift",)), ("level", ("rhythm",))],
+)
+def test_rules_that_learn_nothing_are_excepted_for_a_time_too(
+    store: Store, scope: str | None, detectors: tuple[str, ...]
+) -> None:
+    """After the end, and for other agents, they are told as before."""
+    found = [
+        odd("d", detector="drift", held="drift", subject="widened", calibration="declared"),
+        odd("h", detector="rhythm", held="hour"),
+    ]
+    alert_id = record(store, *found)
+    said = ["--scope", scope] if scope else []
+    assert run(["expected", alert_id, "--reason", "r", "--for", "2h", *said]) == 0
+    with store.read() as ledger:
+        (mute,) = mutes.newest(ledger, now_s=None)
+        assert mute.matcher.detectors == detectors
+        (on,) = mutes.active(ledger, mute.since + 7199)
+        assert on.matcher.matches(odd("x", detector=detectors[0], calibration="declared"))
+        assert not on.matcher.matches(odd("x", detector=detectors[0], agent_id="other"))
+        assert mutes.active(ledger, mute.since + 7200) == []
 
 
 def test_the_history_is_shown(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
@@ -167,7 +202,7 @@ def test_the_history_is_shown(store: Store, capsys: pytest.CaptureFixture[str]) 
     assert run(["alerts", alert_id]) == 0
     out = capsys.readouterr().out
     assert "\x1b" not in out
-    for words in ("opened by detector:boundary", "acknowledged by os:", "resolved by os:"):
+    for words in ("opened by detector:new_target", "acknowledged by os:", "resolved by os:"):
         assert words in out
     assert run(["alerts", alert_id, "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)

@@ -95,6 +95,8 @@ def test_what_was_not_sent_is_not_said_to_be_over_either(store: Store) -> None:
 class Always:
     """Finds each event odd; a call of `rm` is critical."""
 
+    name = "always"
+
     def judge(self, seen: Observation) -> Sequence[Finding]:
         critical = seen.event.tool == "rm"
         return [

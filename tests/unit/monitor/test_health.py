@@ -17,6 +17,8 @@ from alerting.notify.slack import SlackReceiver
 from alerting.notify.terminal import TerminalReceiver
 from alerting.ports import Receiver
 from baselines.event import ActionEvent
+from detectors.budget import Budget
+from detectors.shard import Policy, Shard
 from monitor.config_health import HealthConfig, HeartbeatConfig
 from monitor.counts import Counts
 from monitor.dispatcher import Dispatcher
@@ -56,6 +58,7 @@ class Part:
     next_offset: int = 0
     saved_offset: int = 0
     watermark_s: float = NOW
+    shard: Shard = field(default_factory=lambda: Shard("topic", 0, Policy.of(Budget())))
 
 
 @dataclass

@@ -41,6 +41,7 @@ def odd(agent: object, name: str = "a", **fields: Any) -> Anomaly:
         "agent_id": f"{agent}",
         "role": f"role of {agent}",
         "trace_id": f"run of {agent}",
+        "detector": "new_target",
         "calibration": "calibrated",
         "p_value": 1e-4,
     }
@@ -188,8 +189,8 @@ def test_acknowledged_until_it_gets_worse(store: Store) -> None:
     record(store, odd("a", "c", severity=Severity.CRITICAL))
     assert (alert_of(store, "a").state, incident_of(store, "a").state) == ("open", "open")
     assert [k for k in kinds(store) if k != "updated"] == ["opened", "acknowledged", "raised"]
-    expected = [("opened", "detector:boundary"), ("acknowledged", "os:ann"),
-                ("raised", "detector:boundary")]  # fmt: skip
+    expected = [("opened", "detector:new_target"), ("acknowledged", "os:ann"),
+                ("raised", "detector:new_target")]  # fmt: skip
     assert history(store, "a") == expected
     with store.read() as ledger:
         entry = audit.entries(ledger, 1)[0]
@@ -254,7 +255,7 @@ def test_reminders_come_ever_later_until_somebody_looks_after_it(store: Store) -
 def test_a_mute_keeps_back_counts_and_lists(store: Store) -> None:
     mute_id = mute(store, agent="pay*", lasts_s=HOUR_S)
     record(store, odd("pay-1", severity=Severity.HIGH), odd("pay-2", severity=Severity.LOW))
-    record(store, odd("other"), odd("pay-3", calibration="declared"))
+    record(store, odd("other"), odd("pay-3", detector="boundary"))
     assert sorted(m.agent_id for m in messages(store)) == ["other", "pay-3"]
     with store.read() as ledger:
         assert {a.agent_id for a in alerts.newest(ledger, open_only=True)} == {"other", "pay-3"}

@@ -329,6 +329,25 @@ def test_it_reconnects_when_slack_asks_and_when_the_connection_dies(room: Room) 
     assert "is yours" in room.told(BOB)
 
 
+def test_a_connection_that_slack_refuses_to_renew_is_said_and_had_again(room: Room) -> None:
+    assert list(room.socket.troubles(0.0)) == []
+    refused = Answer.error("invalid_auth")
+    room.slack.fault = lambda p: refused if p.method == "apps.connections.open" else None
+    room.people.ask_to_reconnect()
+    until(lambda: len(room.slack.asked("apps.connections.open")) >= 2)
+    room.people.cut()
+    until(lambda: list(room.socket.troubles(0.0)))
+    (trouble,) = room.socket.troubles(0.0)
+    assert (trouble.kind, trouble.subject) == ("slack", "Socket Mode")
+    assert "the app token is wrong" in trouble.text
+    assert APP_TOKEN not in trouble.text
+    room.slack.fault = lambda _: None
+    until(lambda: not list(room.socket.troubles(0.0)))
+    room.alarm("payroll-7")
+    room.people.wait_for(room.people.press("acknowledge", BOB))
+    assert "is yours" in room.told(BOB)
+
+
 def test_slack_being_down_at_the_start_is_waited_for(
     store: Store, slack: SlackServer, caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
