@@ -24,6 +24,7 @@ ConditionKind = Literal[
     "checkpoint",
     "clock_skew",
     "detector",
+    "placement",
     "point",
     "receiver",
     "undelivered",
@@ -123,6 +124,13 @@ RULES: Final[Mapping[ConditionKind, Rule]] = {
         "the other detectors go on, and what this one still finds is kept and not told: report the "
         "place in the code with the event that it names; it is over ten minutes after the last "
         "error",
+    ),
+    "placement": Rule(
+        Severity.MEDIUM,
+        0,
+        900,
+        "key the producer's records by agent_id, and place them by Kafka's default partitioner "
+        "(librdkafka: partitioner=murmur2_random)",
     ),
     "point": Rule(
         Severity.HIGH,

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from functools import cached_property
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -124,20 +124,43 @@ class ActionEvent(BaseModel):
             event = cls.model_validate_json(raw)
         except ValidationError as error:
             raise EventError(_reasons(error)) from None
-        if len(event.agent_id) > MAX_AGENT_ID_BYTES // 4:
-            size = len(event.agent_id.encode())
-            if size > MAX_AGENT_ID_BYTES:
-                raise EventError(f"agent_id: {size} bytes; at most {MAX_AGENT_ID_BYTES} are taken")
-        time_s = event.time.timestamp()
-        if not 0 <= time_s <= _LATEST_S:
-            raise EventError(f"time: {event.time.isoformat()} lies outside the years 1970 to 9998")
-        event.__dict__["time_s"] = time_s  # what the cached property would find, without its lock
-        if taken_in_s is not None and time_s > taken_in_s + MAX_AHEAD_S:
-            raise EventError(
-                f"time: {event.time.isoformat()} lies more than {MAX_AHEAD_S:.0f} s past the "
-                f"moment the log took it in ({_iso(taken_in_s)})"
-            )
-        return event
+        return _checked(event, taken_in_s)
+
+    @classmethod
+    def of(cls, fields: dict[str, Any], taken_in_s: float | None = None) -> Self:
+        """Validate fields that something else has read out of a record, as `parse` does.
+
+        Raises
+        ------
+        EventError
+            As `parse` does.
+        """
+        try:
+            event = cls.model_validate(fields)
+        except ValidationError as error:
+            raise EventError(_reasons(error)) from None
+        return _checked(event, taken_in_s)
+
+
+EventT = TypeVar("EventT", bound=ActionEvent)
+
+
+def _checked(event: EventT, taken_in_s: float | None) -> EventT:
+    """The event, if what no field tells by itself holds, too."""
+    if len(event.agent_id) > MAX_AGENT_ID_BYTES // 4:
+        size = len(event.agent_id.encode())
+        if size > MAX_AGENT_ID_BYTES:
+            raise EventError(f"agent_id: {size} bytes; at most {MAX_AGENT_ID_BYTES} are taken")
+    time_s = event.time.timestamp()
+    if not 0 <= time_s <= _LATEST_S:
+        raise EventError(f"time: {event.time.isoformat()} lies outside the years 1970 to 9998")
+    event.__dict__["time_s"] = time_s  # what the cached property would find, without its lock
+    if taken_in_s is not None and time_s > taken_in_s + MAX_AHEAD_S:
+        raise EventError(
+            f"time: {event.time.isoformat()} lies more than {MAX_AHEAD_S:.0f} s past the "
+            f"moment the log took it in ({_iso(taken_in_s)})"
+        )
+    return event
 
 
 def _reasons(error: ValidationError) -> str:

@@ -32,6 +32,7 @@ from monitor.config_detection import (
     PrivilegeConfig,
 )
 from monitor.config_health import DigestConfig, HealthConfig, HeartbeatConfig
+from monitor.config_map import FieldMaps, Scalar, check_fields, segments
 from monitor.config_points import PointConfigs
 from monitor.config_receivers import KafkaReceiverConfig, ReceiverConfigs
 from monitor.config_routes import OwnerConfigs, RouteConfigs, Texts, check_receivers
@@ -58,7 +59,23 @@ class SourceConfig(Section):
     topic: str = "agent-actions"
     """The topic that `kafka` reads, keyed by agent id."""
     start: Literal["earliest", "latest"] = "earliest"
-    """Where to begin where nothing was read before."""
+    """Where to begin where nothing was read before: earliest or latest."""
+    map: FieldMaps = Field(default_factory=dict)
+    """Makes events of messages that are none: for each field a path, or a table of path, value, as,
+    say and otherwise; `tripswitch map test` tries it. Example: `{ agent_id = "actor.id", time = {
+    path = "at", as = "unix_ms" }, action = { value = "tool_call" }, tool = "call.name" }`"""
+    only: dict[str, tuple[Scalar, ...]] = Field(default_factory=dict)
+    """With a map: by path, the values of the messages that are actions; others are passed over.
+    Example: `{ type = ["tool_call"] }`"""
+
+    @model_validator(mode="after")
+    def _map_makes_events(self) -> Self:
+        check_fields(self.map)
+        if self.only and not self.map:
+            raise ValueError("only goes with a map")
+        for path in self.only:
+            segments(path)
+        return self
 
 
 class KafkaConfig(Section):

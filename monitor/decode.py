@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from baselines.event import ActionEvent, EventError
 from monitor.dead_letter import DeadLetter
+from monitor.mapping import Parse
 from monitor.sources import Record
 
 Decoded = tuple[ActionEvent, bytes, int, float]
@@ -12,7 +13,7 @@ Decoded = tuple[ActionEvent, bytes, int, float]
 
 
 def decode(
-    source: str, partition: int, records: Sequence[Record]
+    source: str, partition: int, records: Sequence[Record], mapped: Parse | None = None
 ) -> tuple[list[Decoded], list[DeadLetter]]:
     """Parse each record by itself, so that a bad one spoils no other.
 
@@ -22,6 +23,8 @@ def decode(
         Where the records are from, for the dead letters.
     records
         Consecutive ones.
+    mapped
+        Makes an event of a record that is none as it is.
     """
     events: list[Decoded] = []
     refused: list[DeadLetter] = []
@@ -29,7 +32,10 @@ def decode(
     for record in records:
         raw, log_s = record.value or b"", record.timestamp / 1000
         try:
-            events.append((parse(raw, log_s), raw, record.offset, log_s))
+            if mapped is None:
+                events.append((parse(raw, log_s), raw, record.offset, log_s))
+            elif (event := mapped(raw, log_s, getattr(record, "key", None))) is not None:
+                events.append((event, raw, record.offset, log_s))
         except EventError as error:
             letter = (source, partition, record.offset, str(error), raw, time.time())
             refused.append(DeadLetter(*letter))

@@ -85,6 +85,8 @@ def _tables(model: type[BaseModel], at: str) -> Iterator[str]:
     for key, field in model.model_fields.items():
         path = f"{at}.{key}" if at else key
         sections = list(models_in(field.annotation))
+        if key in texts and texts[key].example and at:
+            continue  # shown as a key
         for section in sections:
             header, below = _header(path, field, commented=bool(at))
             told = [inspect.cleandoc(section.__doc__ or "").partition("\n\n")[0]]
@@ -113,7 +115,7 @@ def _keys(section: type[BaseModel], at: str) -> Iterator[str]:
     fields = section.model_fields
     for key in sorted(fields, key=lambda key: _FIRST.index(key) if key in _FIRST else len(_FIRST)):
         field = fields[key]
-        if any(models_in(field.annotation)):
+        if any(models_in(field.annotation)) and not (key in texts and texts[key].example):
             continue
         text, example = texts.get(key, Explained("")) if key == "kind" else texts[key]
         if "SecretStr" in str(field.annotation):

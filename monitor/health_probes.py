@@ -138,6 +138,7 @@ class WorkerProbe:
             )
             text = f"clocks of {len(skewed):,} of {of:,} agents differ from the broker's: {named}"
             yield Trouble("clock_skew", name, text)
+        yield from self._placed(name)
 
     def _broken(self, source: str) -> Iterator[Trouble]:
         """Detectors that failed since the last look."""
@@ -150,6 +151,13 @@ class WorkerProbe:
                 self._faults[number, name] = fault.count
         for name, text in told.items():
             yield Trouble("detector", name, f"events could not be judged for {name}: {text}")
+
+    def _placed(self, name: str) -> Iterator[Trouble]:
+        elsewhere, of_all = self.worker.pulse.placement.wrong()
+        if elsewhere:
+            text = f"{elsewhere:,} of {of_all:,} events that were looked at are elsewhere"
+            example = clean(self.worker.pulse.placement.example, 200)
+            yield Trouble("placement", name, f"{text}, such as: {example}")
 
     def _dead_letters(self, name: str, now_s: float) -> Iterator[Trouble]:
         """Counted over an hour, in steps of a minute."""

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from baselines.event import ActionEvent
 from monitor.decode import Decoded
 
 MAX_AGENTS: Final = 1000
@@ -59,6 +60,32 @@ class Skew:
         return sorted(skewed, key=lambda one: -abs(one.skew_s)), len(seen)
 
 
+class Placement:
+    """Whether agents are in the partition that their id leads to; written by one thread.
+
+    Counted over the last one to two windows of log time.
+    """
+
+    def __init__(self) -> None:
+        self._began_s = 0.0
+        self._now, self._before = (0, 0), (0, 0)
+        self.example = ""
+
+    def see(self, event: ActionEvent, log_s: float, partition: int, belongs: int) -> None:
+        """Take in where one event was, and where its agent's events belong."""
+        if abs(log_s - self._began_s) > WINDOW_S:
+            self._began_s, self._before, self._now = log_s, self._now, (0, 0)
+        if partition != belongs:
+            self.example = f"{event.agent_id} is in {partition}, its id leads to {belongs}"
+        seen, wrong = self._now
+        self._now = seen + 1, wrong + (partition != belongs)
+
+    def wrong(self) -> tuple[int, int]:
+        """How many events were elsewhere, and of how many that were looked at."""
+        (seen, wrong), (seen_before, wrong_before) = self._now, self._before
+        return wrong + wrong_before, seen + seen_before
+
+
 class Pulse:
     """Written by the worker's thread, read by others.
 
@@ -75,6 +102,7 @@ class Pulse:
         self.refused_at_s: float | None = None
         self.refused = ""
         self.skew = Skew()
+        self.placement = Placement()
 
     def turn(self) -> None:
         """The loop turns."""

@@ -24,6 +24,7 @@ from detectors.finding import Anomaly, Finding
 from detectors.shard import Policy, Shard
 from monitor.errors import TripswitchError
 from monitor.ledger.response import Response
+from monitor.mapping import Parse
 from monitor.sources.partition import partition_for
 
 _HOUR: Final = timedelta(hours=1)
@@ -64,6 +65,8 @@ class Replay:
         Called with each observation and its findings before it is learned, if given.
     on_decision
         Called with what a rule makes of an anomaly, and with the alert that this joined.
+    mapped
+        Makes events of lines that are none as they are; None: they are.
     """
 
     policy: Policy
@@ -73,6 +76,7 @@ class Replay:
     on_rejected: Callable[[int, bytes, str], None] = lambda _line, _raw, _why: None
     on_judged: Callable[[Observation, Sequence[Finding]], None] | None = None
     on_decision: Callable[[Decision, Alert], None] = lambda _decision, _alert: None
+    mapped: Parse | None = None
     summary: Summary = field(default_factory=Summary)
     _gathering: Gathering = field(init=False)
     _alerts: dict[str, Alert] = field(default_factory=dict)
@@ -104,10 +108,12 @@ class Replay:
             if not line.strip():
                 continue
             try:
-                event = ActionEvent.parse(line)
+                event = ActionEvent.parse(line) if self.mapped is None else self.mapped(line)
             except EventError as error:
                 self.summary.rejected += 1
                 self.on_rejected(number, line, str(error))
+                continue
+            if event is None:
                 continue
             self.summary.events += 1
             partition = partition_for(event.agent_id, self.partitions) if shards[1:] else 0

@@ -29,6 +29,7 @@ from monitor.health_watch import watch
 from monitor.heartbeat import Heartbeat
 from monitor.jobs import schedule
 from monitor.kill_lane import Driver, KillLane
+from monitor.mapping import mapper
 from monitor.metrics import Metrics
 from monitor.receivers import lease_s, open_receivers
 from monitor.roundup import Roundup
@@ -181,6 +182,7 @@ def build(config: Config, stream: TextIO) -> Service:
             owner=process_name(),
             on_ledger=wake,
             roundup=roundup,
+            mapped=mapper(config.source),
             timing=Timing(
                 checkpoint_s=config.store.checkpoint_interval_s,
                 max_resident_agents=config.store.max_resident_agents,

@@ -34,6 +34,7 @@ from monitor.dead_letter import DeadLetter, DeadLetterError, DeadLetters
 from monitor.decode import decode
 from monitor.ledger import intake
 from monitor.ledger.response import Response
+from monitor.mapping import Parse
 from monitor.owned import Owned
 from monitor.pulse import Pulse
 from monitor.roundup import Roundup
@@ -79,6 +80,8 @@ class Worker:
         Is shown who acts while an order about many agents is in force.
     timing
         Intervals.
+    mapped
+        Makes events of records that are none as they are; None: they are.
     """
 
     source: Source
@@ -91,6 +94,7 @@ class Worker:
     on_ledger: Callable[[], None]
     roundup: Roundup | None = None
     timing: Timing = field(default_factory=Timing)
+    mapped: Parse | None = None
     counts: Counts = field(default_factory=Counts)
     pulse: Pulse = field(default_factory=Pulse)
     owned: dict[int, Owned] = field(default_factory=dict)
@@ -187,7 +191,7 @@ class Worker:
     def _feed(self, owned: Owned, records: Sequence[Record]) -> list[Anomaly]:
         """Decode, bring the profiles that are not in memory, then judge and learn each event."""
         partition = owned.claim.partition
-        events, refused = decode(self.source.name, partition, records)
+        events, refused = decode(self.source.name, partition, records, self.mapped)
         if refused:
             self._reject(refused)
         needed = {event.agent_id for event, _, _, _ in events}
@@ -205,6 +209,9 @@ class Worker:
         if events:
             owned.watermark_s = max(owned.watermark_s, events[-1][3])
             self.pulse.skew.see(events)
+            event, _, _, log_s = events[-1]  # one of a slice will do
+            belongs = self.source.partition_of(event.agent_id)
+            self.pulse.placement.see(event, log_s, partition, belongs)
         if self.roundup is not None and self.roundup.holds:
             self.roundup.see(owned.shard.profiles[event.agent_id] for event, *_ in events)
         self.counts.events += len(events)

@@ -59,6 +59,7 @@ MODULES: Final = {
     "grants": "grants",
     "holds": "holds",
     "kill": "kill",
+    "map": "mapping",
     "mute": "mutes",
     "mutes": "mutes",
     "outbox": "outbox",

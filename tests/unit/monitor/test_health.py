@@ -462,3 +462,19 @@ def test_nobody_who_looks_stops_the_heart(store: Store, monkeypatch: pytest.Monk
     watch._looked_at_s -= 61
     assert not watch.is_well()
     assert watch.readiness()["reasons"] == ["health: nobody has looked for a while"]
+
+
+def test_agents_in_other_partitions_than_their_ids_lead_to() -> None:
+    worker = FakeWorker(Topic({}), {})
+    probe = WorkerProbe(worker, HealthConfig())  # type: ignore[arg-type]
+    placement = worker.pulse.placement
+    placement.see(event("a", NOW, NOW)[0], NOW, 3, 3)
+    assert kinds(probe(NOW)) == []
+    placement.see(event("b", NOW, NOW)[0], NOW, 3, 1)
+    (trouble,) = probe(NOW)
+    assert trouble.kind == "placement"
+    assert "1 of 2 events that were looked at" in trouble.text
+    assert "b is in 3, its id leads to 1" in trouble.text
+    for number in range(1, 3):  # the last two windows count
+        placement.see(event("a", NOW, NOW)[0], NOW + 601 * number, 3, 3)
+    assert kinds(probe(NOW)) == []
