@@ -54,6 +54,7 @@ MODULES: Final = {
     "decline": "approvals",
     "demo": "demo",
     "digest": "digest",
+    "doctor": "doctor",
     "expected": "lifecycle",
     "explain": "explain",
     "grants": "grants",
