@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check format bench bench-detection bench-gateway bench-trips lock migration clean
+.PHONY: help demo run test check format bench bench-detection bench-gateway bench-trips chaos lock migration clean
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 25
@@ -51,6 +51,9 @@ bench-trips: $(READY) ## measure how fast a rule cuts an agent off; JSON on stdo
 
 bench-gateway: $(READY) ## measure how long a gateway waits for a decision; JSON on stdout
 	@$(BIN)/python -m tests.bench.gateway $(ARGS)
+
+chaos: $(READY) ## trips while all that can die dies, on both databases: CHAOS_TRIPS=500 CHAOS_SEED=
+	@CHAOS_TRIPS=$(or $(CHAOS_TRIPS),500) CHAOS_SEED=$(CHAOS_SEED) $(BIN)/python -m pytest -s tests/scenario/test_chaos_trips.py $(ARGS)
 
 lock: $(READY) ## resolve the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra dev --output-file requirements.lock pyproject.toml

@@ -111,6 +111,39 @@ class ServerClient:
         body = {"reason": reason, "probation_s": probation_s, "dry_run": dry_run}
         return self._post(_path(agent, "restore"), body)
 
+    def kill_many(self, role: str | None, reason: str, *, dry_run: bool = False) -> dict[str, Any]:
+        """Ask to cut off a role, None: every agent; another person has to approve it."""
+        return self._post("/v1/holds", {**_many(role), "reason": reason, "dry_run": dry_run})
+
+    def restore_many(
+        self,
+        role: str | None,
+        reason: str,
+        *,
+        probation_s: float | None = None,
+        dry_run: bool = False,
+    ) -> dict[str, Any]:
+        """End such an order; the document of `tripswitch restore --role --json`."""
+        body = {"reason": reason, "probation_s": probation_s, "dry_run": dry_run}
+        return self._post("/v1/holds/lift", {**_many(role), **body})
+
+    def holds(self, limit: int = 20) -> list[dict[str, Any]]:
+        """Orders about many, those that are on first."""
+        found: list[dict[str, Any]] = self._ask("GET", "/v1/holds", params={"limit": limit})[
+            "holds"
+        ]
+        return found
+
+    def approvals(self) -> list[dict[str, Any]]:
+        """What waits for a person."""
+        found: list[dict[str, Any]] = self._ask("GET", "/v1/approvals")["approvals"]
+        return found
+
+    def decide(self, approval_id: str, reason: str, *, approve: bool) -> dict[str, Any]:
+        """Approve or decline what waits."""
+        verb = "approve" if approve else "decline"
+        return self._post(f"/v1/approvals/{_quoted(approval_id)}/{verb}", {"reason": reason})
+
     def state(self, agent: str) -> dict[str, Any]:
         """Where an agent stands."""
         return self._ask("GET", _path(agent))
@@ -173,6 +206,10 @@ def _parsed(url: str) -> httpx.URL:
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise UsageError(f"{url!r:.200} is no URL of a server such as https://tripswitch:8377")
     return parsed
+
+
+def _many(role: str | None) -> dict[str, Any]:
+    return {"all": True} if role is None else {"role": role}
 
 
 def _path(agent: str, *more: str) -> str:

@@ -6,10 +6,13 @@ daemon goes on with the order.
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from monitor import orders, orders_many
 from monitor.config import Config
+from monitor.documents import approval_document, trip_document
 from monitor.enforcement import point_names
+from monitor.errors import ExitCode
 from monitor.ledger import approvals, autotrip, holds, trips
 from monitor.ledger.approvals import SECOND_PERSON, Approval
 from monitor.orders import Carried, check_reason
@@ -25,6 +28,23 @@ class Decided:
     approval: Approval
     trip: Carried | None = None
     many: Many | None = None
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """Of what came of it."""
+        carried = self.trip or self.many
+        return carried.exit_code if carried else ExitCode.DONE
+
+    def document(self, store: Store) -> dict[str, Any]:
+        """The decision as JSON; a contract."""
+        return {
+            **approval_document(self.approval),
+            "trip": trip_document(self.trip.trip) if self.trip else None,
+            "hold": self.many.document() if self.many else None,
+            "notes": list(self.trip.notes) if self.trip else [],
+            "store": store.url,
+            "exit_code": self.exit_code,
+        }
 
 
 def approve(

@@ -9,14 +9,14 @@ from typing import Any, Final
 
 from alerting.killswitch import OPEN, PointState
 from monitor.config import Config
-from monitor.documents import iso
-from monitor.enforcement import point_names
+from monitor.documents import approval_document, iso
+from monitor.enforcement import longest_attempt_s, point_names
 from monitor.errors import ExitCode, UsageError
 from monitor.ledger import approvals, hold, holds
 from monitor.ledger.approvals import Approval
 from monitor.ledger.hold import Hold, Progress
 from monitor.orders import check_reason, driver
-from monitor.roundup import Roundup
+from monitor.roundup import Roundup, known_agents
 from monitor.routing import routing
 from monitor.store import Store
 
@@ -80,6 +80,13 @@ def ask(config: Config, store: Store, *, role: str | None, reason: str, by: str)
         )
 
 
+def asked_document(store: Store, asked: Approval) -> dict[str, Any]:
+    """An order that waits for the second person, as JSON, with how many agents it is about."""
+    role = asked.subject if asked.kind == "kill_role" else None
+    agents = len({agent for page in known_agents(store, role) for agent in page})
+    return {**approval_document(asked), "agents": agents, "exit_code": ExitCode.PARTLY}
+
+
 def carry_out(config: Config, store: Store, approval: Approval, owner: str) -> Many:
     """Cut off all that a second person has just confirmed; resumes where it was begun before."""
     receivers = routing(config)
@@ -117,13 +124,12 @@ def lift(
 
 
 def _drive(config: Config, store: Store, ordered: Hold, owner: str) -> Many:
-    """Drive what is due for a while; the daemon goes on with the rest."""
-    deadline_s = time.monotonic() + config.trip.point_timeout_s
+    """Try each open point once, as far as time allows; the daemon goes on with the rest."""
+    deadline_s = time.time() + longest_attempt_s(config) + 1
     with driver(config, store, owner) as opened:
-        while time.monotonic() < deadline_s and OPEN & _states(store, ordered):
+        while time.time() < deadline_s and _is_any_tried(config, store, ordered):
             if not opened.start_due():
                 time.sleep(_WAIT_S)
-        opened.drain(max(_WAIT_S, deadline_s - time.monotonic()))
     with store.read() as ledger:
         now = hold.get(ledger, ordered.hold_id)
         progress = hold.progress(ledger, now.hold_id)
@@ -133,6 +139,6 @@ def _drive(config: Config, store: Store, ordered: Hold, owner: str) -> Many:
     return Many(now, progress, ExitCode.PARTLY if unfinished else exit_code)
 
 
-def _states(store: Store, ordered: Hold) -> set[PointState]:
+def _is_any_tried(config: Config, store: Store, ordered: Hold) -> bool:
     with store.read() as ledger:
-        return hold.point_states(ledger, ordered.hold_id)
+        return hold.is_any_tried(ledger, ordered.hold_id, point_names(config), time.time())

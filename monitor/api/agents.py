@@ -8,13 +8,13 @@ from sqlalchemy import Connection
 
 from monitor import orders, rehearsal
 from monitor.api.access import BackendOf, Gateway, Operator, Viewer
-from monitor.api.answers import PROBLEMS, Answer, log_down
+from monitor.api.answers import PROBLEMS, STATUS, Answer, log_down
 from monitor.api.backend import Backend, StoreDownError
 from monitor.api.bodies import GrantBody, KillBody, RestoreBody
 from monitor.api.edge import decoded
 from monitor.config import Config
 from monitor.documents import decision_document, grant_document, standing_document
-from monitor.errors import ExitCode, UsageError
+from monitor.errors import UsageError
 from monitor.ledger import agents, grants, hold
 from monitor.ledger.trips import Trip
 from monitor.store import Store
@@ -22,9 +22,6 @@ from monitor.store import Store
 router = APIRouter(prefix="/v1/agents", tags=["agents"], responses=PROBLEMS)
 
 CarryOut = Callable[[Config, Store, Trip, str], orders.Carried]
-
-_STATUS = {ExitCode.DONE: 200, ExitCode.PARTLY: 202}
-"""Of an order that was taken; where a point was given up the body says so."""
 
 
 async def _agent(
@@ -143,7 +140,7 @@ async def standing(agent: Agent, backend: BackendOf, _: Viewer) -> Answer:
 
 async def _driven(backend: Backend, carry_out: CarryOut, ordered: Trip) -> Answer:
     carried = await backend.drive(lambda c, s: carry_out(c, s, ordered, backend.owner))
-    return Answer(carried.document(backend.store), _STATUS.get(carried.exit_code, 200))
+    return Answer(carried.document(backend.store), STATUS.get(carried.exit_code, 200))
 
 
 def _standing(ledger: Connection, agent: str) -> dict[str, Any]:

@@ -14,10 +14,12 @@ from starlette.exceptions import HTTPException
 from alerting.killswitch import IllegalTransitionError
 from alerting.render import clean
 from monitor.api.backend import StoreDownError
-from monitor.errors import NotFoundError, TripswitchError, UsageError
+from monitor.errors import ExitCode, NotFoundError, TripswitchError, UsageError
 
 log = logging.getLogger(__name__)
 
+STATUS: Final = {ExitCode.DONE: 200, ExitCode.PARTLY: 202}
+"""Of an order that was taken; where a point was given up the body says so."""
 _MAX_CHARS: Final = 500
 
 

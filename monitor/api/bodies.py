@@ -36,6 +36,33 @@ class RestoreBody(Body):
     """Only say what would be done."""
 
 
+class Many(Body):
+    """Base of orders about many: a role, or every agent by its own word."""
+
+    role: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
+    everyone: Annotated[bool, Field(alias="all", description="Every agent.")] = False
+
+    @model_validator(mode="after")
+    def _names_one(self) -> Self:
+        if (self.role is not None) is self.everyone:
+            raise ValueError('name either "role" or "all": true')
+        return self
+
+
+class HoldBody(Many, KillBody):
+    """An order to cut off a role, or every agent."""
+
+
+class LiftBody(Many, RestoreBody):
+    """An order to give them back."""
+
+
+class DecisionBody(Body):
+    """A decision on what waits for a person."""
+
+    reason: Reason
+
+
 class Lasting(Body):
     """Base of what lasts for a time unless it is said to have no end."""
 

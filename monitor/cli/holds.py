@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.app import ConfigOption, JsonOption, app, open_store, print_json_lines
-from monitor.cli.order_view import hold_lines
+from monitor.cli import remote_many
+from monitor.cli.app import ConfigOption, JsonOption, app, open_store
+from monitor.cli.order_view import print_holds
+from monitor.cli.remote import ServerOption, TokenFileOption
 from monitor.ledger import hold
 from monitor.orders_many import hold_document
 
@@ -14,6 +16,8 @@ from monitor.orders_many import hold_document
 @app.command("holds", epilog="Example: tripswitch holds")
 def list_(
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
+    server: ServerOption = None,
+    token_file: TokenFileOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -21,15 +25,13 @@ def list_(
 
     `tripswitch kill --role` and `--all` put one on, with a second person; `restore` lifts it.
     """
+    if server is not None:
+        print_holds(remote_many.holds(server, token_file, limit), as_json)
+        return
     _, store = open_store(config)
     with closing(store), store.read() as ledger:
         found = [
-            (one, hold.progress(ledger, one.hold_id)) for one in hold.list_holds(ledger, limit)
+            hold_document(one, hold.progress(ledger, one.hold_id))
+            for one in hold.list_holds(ledger, limit)
         ]
-    if as_json:
-        print_json_lines(hold_document(one, progress) for one, progress in found)
-        return
-    for one, progress in found:
-        typer.echo("\n".join(hold_lines(one, progress)))
-    if not found:
-        typer.echo("no holds")
+    print_holds(found, as_json)

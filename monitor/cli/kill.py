@@ -1,16 +1,14 @@
 """`tripswitch kill`: works with the daemon and Kafka down, and for a while without the store."""
 
-import time
 from contextlib import ExitStack, closing
 from pathlib import Path
 
-import typer
 from sqlalchemy.exc import DBAPIError
 
 from alerting.render import clean
 from monitor import break_glass, orders, orders_many, rehearsal
-from monitor.cli import remote
-from monitor.cli.app import ConfigOption, JsonOption, app, open_store, operator, print_json
+from monitor.cli import remote, remote_many
+from monitor.cli.app import ConfigOption, JsonOption, app, open_store, operator
 from monitor.cli.order_view import (
     AllOption,
     DryRunOption,
@@ -19,17 +17,15 @@ from monitor.cli.order_view import (
     RoleOption,
     exactly_one,
     owner,
+    print_asked,
     print_break_glass,
     print_rehearsal,
     report,
 )
 from monitor.cli.remote import ServerOption, TokenFileOption
 from monitor.config import load
-from monitor.documents import approval_document
 from monitor.errors import ExitCode
 from monitor.ledger import trips
-from monitor.ledger.approvals import Approval
-from monitor.roundup import known_agents
 from monitor.store import Store, StoreError
 from monitor.store.engine import reason as said_by
 
@@ -56,7 +52,9 @@ def kill(
     could be reached.
     """
     exactly_one(agent, role, everyone)
-    if server is not None:
+    if server is not None and agent is None:
+        return remote_many.kill(server, token_file, role, reason, dry_run, as_json)
+    if server is not None and agent is not None:
         return remote.kill(server, token_file, agent, reason, dry_run, as_json)
     if dry_run:
         return _rehearse(agent, role, reason, config, as_json)
@@ -95,24 +93,9 @@ def _ask(role: str | None, reason: str, config: Path | None, as_json: bool) -> i
     chosen, store = open_store(config)
     with closing(store):
         asked = orders_many.ask(chosen, store, role=role, reason=reason, by=operator())
-        agents = len({agent for page in known_agents(store, role) for agent in page})
-    if as_json:
-        print_json({**approval_document(asked), "agents": agents, "exit_code": ExitCode.PARTLY})
-        return ExitCode.PARTLY
-    left_s = max(0.0, asked.expires_at - time.time())
-    typer.echo(_asked(asked, agents, left_s))
-    typer.echo(f"  store: {clean(store.url, 500)}")
+        document = orders_many.asked_document(store, asked)
+    print_asked(document, f"store: {clean(store.url, 500)}", as_json)
     return ExitCode.PARTLY
-
-
-def _asked(asked: Approval, agents: int, left_s: float) -> str:
-    whom = f"role {clean(asked.subject, 200)}" if asked.kind == "kill_role" else "every role"
-    return (
-        f"asked: cut off all agents of {whom}, {agents:,} by now (approval {asked.approval_id})\n"
-        f"  nothing is cut off yet: within {left_s / 60:.0f} minutes another person has to confirm "
-        f"it, as a user of their own:\n"
-        f"  tripswitch approve {asked.approval_id} --reason '…'"
-    )
 
 
 def _rehearse(

@@ -3,6 +3,8 @@
 import logging
 import os
 import socket
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -11,12 +13,10 @@ from alerting.killswitch import OPEN
 from alerting.render import clean
 from monitor.attempts import Attempts
 from monitor.break_glass import Broken
-from monitor.cli.app import print_json
+from monitor.cli.app import print_json, print_json_lines
 from monitor.cli.trip_view import MAX_AGENT_CHARS, MAX_TEXT_CHARS, point_line
-from monitor.documents import iso
 from monitor.errors import ExitCode, UsageError
 from monitor.kill_lane import Driver
-from monitor.ledger.hold import Hold, Progress
 from monitor.orders import Carried
 from monitor.orders_many import Many
 from monitor.store import Store
@@ -69,30 +69,69 @@ def report_many(store: Store, many: Many, as_json: bool) -> None:
     if as_json:
         print_json({**many.document(), "store": store.url})
         return
-    typer.echo("\n".join(hold_lines(many.hold, many.progress)))
-    if many.exit_code is ExitCode.PARTLY:
-        typer.echo("  the daemon goes on with the rest; see `tripswitch holds`")
-    typer.echo(f"  store: {clean(store.url, 500)}")
+    typer.echo("\n".join([*many_lines(many.document()), f"  store: {clean(store.url, 500)}"]))
 
 
-def hold_lines(one: Hold, progress: Progress) -> list[str]:
-    """A hold in lines for a terminal."""
-    whom = "every agent" if one.role is None else f"role {clean(one.role, MAX_AGENT_CHARS)}"
-    state = "on" if one.lifted_at is None else f"lifted {iso(one.lifted_at)}"
-    confirmed = f", confirmed by {clean(one.confirmed_by, 100)}" if one.confirmed_by else ""
-    by = f"by {clean(one.ordered_by, 100)}{confirmed}"
+def cleaned(document: Mapping[str, Any]) -> Mapping[str, str]:
+    """What is not null in a document, for a terminal; a server may tell anything, or nothing."""
+    told = {name: clean(str(value), MAX_TEXT_CHARS) for name, value in document.items()
+            if value is not None}  # fmt: skip
+    return defaultdict(lambda: "?", told)
+
+
+def many_lines(document: Mapping[str, Any]) -> list[str]:
+    """What became of an order about many agents, in lines for a terminal."""
+    lines = hold_lines(document)
+    if document.get("exit_code") == ExitCode.PARTLY:
+        lines.append("  the daemon goes on with the rest; see `tripswitch holds`")
+    return lines
+
+
+def hold_lines(document: Mapping[str, Any]) -> list[str]:
+    """A hold in lines for a terminal, from its document: a server's is not trusted either."""
+    told = cleaned(document)
+    whom = f"role {told['role']}" if "role" in told else "every agent"
+    state = f"lifted {told['lifted_at']}" if "lifted_at" in told else "on"
+    confirmed = f", confirmed by {told['confirmed_by']}" if "confirmed_by" in told else ""
     lines = [
-        f"hold {one.hold_id}  {whom}  {state}",
-        f"  since {iso(one.ordered_at)} {by}: {clean(one.reason, MAX_TEXT_CHARS)}",
+        f"hold {told['hold_id']}  {whom}  {state}",
+        f"  since {told['ordered_at']} by {told['ordered_by']}{confirmed}: {told['reason']}",
     ]
-    if one.lifted_by is not None:
-        why = clean(one.lifted_reason or "", MAX_TEXT_CHARS)
-        lines.append(f"  lifted by {clean(one.lifted_by, 100)}: {why}")
+    if "lifted_by" in told:
+        lines.append(f"  lifted by {told['lifted_by']}: {told['lifted_reason']}")
     counts = (
-        f"{progress.agents:,} agents: {progress.contained:,} contained, "
-        f"{progress.waiting:,} to be ordered, {progress.released:,} given back"
+        f"{told['agents']} agents: {told['contained']} contained, "
+        f"{told['waiting']} to be ordered, {told['released']} given back"
     )
     return [*lines, f"  {counts}"]
+
+
+def print_holds(documents: Sequence[Mapping[str, Any]], as_json: bool) -> None:
+    """List holds."""
+    if as_json:
+        print_json_lines(documents)
+        return
+    for document in documents:
+        typer.echo("\n".join(hold_lines(document)))
+    if not documents:
+        typer.echo("no holds")
+
+
+def print_asked(document: Mapping[str, Any], where: str, as_json: bool) -> None:
+    """Tell that an order about many waits for a second person; `where` it was asked."""
+    if as_json:
+        print_json(document)
+        return
+    told = cleaned(document)
+    whom = f"role {told['subject']}" if told["kind"] == "kill_role" else "every role"
+    approval = told["approval_id"]
+    typer.echo(
+        f"asked: cut off all agents of {whom}, {told['agents']} by now (approval {approval})\n"
+        f"  nothing is cut off yet: until {told['expires_at']} another person has to confirm it, "
+        f"as a user of their own:\n"
+        f"  tripswitch approve {approval} --reason '…'\n"
+        f"  {where}"
+    )
 
 
 def print_break_glass(broken: Broken, as_json: bool) -> None:

@@ -11,7 +11,6 @@ from monitor.cli.app import print_json, print_json_lines
 from monitor.cli.order_view import print_rehearsal
 from monitor.cli.trip_view import MAX_AGENT_CHARS, MAX_TEXT_CHARS
 from monitor.client import ServerClient, find_token
-from monitor.errors import UsageError
 
 ServerOption = Annotated[
     str | None,
@@ -33,27 +32,25 @@ TokenFileOption = Annotated[
 
 
 def kill(
-    url: str, token_file: Path | None, agent: str | None, reason: str, dry_run: bool, as_json: bool
+    url: str, token_file: Path | None, agent: str, reason: str, dry_run: bool, as_json: bool
 ) -> int:
     """Cut an agent off through the server; returns the exit code that it tells."""
-    named = _one(agent)
     with ServerClient(url, find_token(token_file)) as server:
-        return _report(server.kill(named, reason, dry_run=dry_run), url, as_json)
+        return _report(server.kill(agent, reason, dry_run=dry_run), url, as_json)
 
 
 def restore(
     url: str,
     token_file: Path | None,
-    agent: str | None,
+    agent: str,
     reason: str,
     probation_s: float | None,
     dry_run: bool,
     as_json: bool,
 ) -> int:
     """Give an agent back through the server, likewise."""
-    named = _one(agent)
     with ServerClient(url, find_token(token_file)) as server:
-        told = server.restore(named, reason, probation_s=probation_s, dry_run=dry_run)
+        told = server.restore(agent, reason, probation_s=probation_s, dry_run=dry_run)
         return _report(told, url, as_json)
 
 
@@ -65,32 +62,31 @@ def trips(url: str, token_file: Path | None, agent: str | None, limit: int, as_j
         print_json_lines(found)
         return
     for trip in found:
-        typer.echo("\n".join(_lines(trip)))
+        typer.echo("\n".join(trip_lines(trip)))
     if not found:
         typer.echo("no trips")
 
 
-def _one(agent: str | None) -> str:
-    if agent is None:
-        raise UsageError("--server takes orders about one agent; --role and --all need the store")
-    return agent
+def exit_code_of(document: Mapping[str, Any]) -> int:
+    """The exit code that a server told; 0 of what has none."""
+    exit_code = document.get("exit_code", 0)
+    return exit_code if isinstance(exit_code, int) else 0
 
 
 def _report(document: Mapping[str, Any], url: str, as_json: bool) -> int:
-    exit_code = document.get("exit_code", 0)
     if as_json:
         print_json(document)
     elif document.get("dry_run"):
         print_rehearsal(dict(document), as_json=False)
     else:
-        typer.echo("\n".join(_lines(document)))
+        typer.echo("\n".join(trip_lines(document)))
         for note in document.get("notes", ()):
             typer.echo(f"  note: {clean(str(note), 500)}")
         typer.echo(f"  server: {clean(url, 500)}")
-    return exit_code if isinstance(exit_code, int) else 0
+    return exit_code_of(document)
 
 
-def _lines(trip: Mapping[str, Any]) -> list[str]:
+def trip_lines(trip: Mapping[str, Any]) -> list[str]:
     """A trip in lines for a terminal; what a server tells is not trusted either."""
     agent, state = clean(str(trip.get("agent_id")), MAX_AGENT_CHARS), trip.get("state")
     lines = [f"{agent}: {clean(str(state), 40)} (trip {clean(str(trip.get('trip_id')), 40)})"]

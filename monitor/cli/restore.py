@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from monitor import orders, orders_many, rehearsal
-from monitor.cli import remote
+from monitor.cli import remote, remote_many
 from monitor.cli.app import ConfigOption, JsonOption, app, open_store, operator
 from monitor.cli.order_view import (
     AllOption,
@@ -58,7 +58,9 @@ def restore(
     if agent is not None:
         orders.check_order(agent, reason)
     probation_s = None if probation is None else parse_duration(probation)
-    if server is not None:
+    if server is not None and agent is None:
+        return remote_many.restore(server, token_file, role, reason, probation_s, dry_run, as_json)
+    if server is not None and agent is not None:
         return remote.restore(server, token_file, agent, reason, probation_s, dry_run, as_json)
     chosen, store = open_store(config)
     by, me = operator(), owner()

@@ -1,5 +1,6 @@
 """A hold as the ledger has it: an order about a role, or about every agent, while it is on."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ from sqlalchemy import (
     update,
 )
 
-from alerting.killswitch import BLOCKED, AgentState, PointState
+from alerting.killswitch import BLOCKED, OPEN, AgentState, PointState
 from monitor.errors import NotFoundError
 from monitor.store.schema import agents, hold_members, holds, points, trips
 from monitor.store.sql import insert_if_missing
@@ -147,6 +148,23 @@ def point_states(connection: Connection, hold_id: str) -> set[PointState]:
         .where(hold_members.c.hold_id == hold_id)
     )
     return {PointState(state) for state in connection.execute(query.distinct()).scalars()}
+
+
+def is_any_tried(
+    connection: Connection, hold_id: str, names: Collection[str], now_s: float
+) -> bool:
+    """Whether one of these points of its trips is being tried now, or is due to be."""
+    query = (
+        select(1)
+        .join(hold_members, hold_members.c.trip_id == points.c.trip_id)
+        .where(
+            hold_members.c.hold_id == hold_id,
+            points.c.state.in_(sorted(OPEN)),
+            points.c.point.in_(sorted(names)),
+            or_(points.c.lease_until > now_s, points.c.due_at <= now_s),
+        )
+    )
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def unfinished(connection: Connection) -> list[Hold]:

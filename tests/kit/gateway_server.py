@@ -30,6 +30,12 @@ class Answer:
     """The same with the body alone."""
     drop: bool = False
     """Cut the connection before answering."""
+    late_s: float = 0.0
+    """Wait so long before obeying."""
+    times: int = 1
+    """Obey so often, as where something in between repeats a request."""
+    forget: bool = False
+    """Obey, and cut the connection in place of an answer."""
     raw: bytes | None = None
     """These bytes in place of an answer."""
     endless: bool = False
@@ -75,6 +81,10 @@ class GatewayServer:
         self._http.server_close()
         self._thread.join()
 
+    def answer_to(self, asked: Asked) -> Answer:
+        """What becomes of a request."""
+        return self.script.popleft() if self.script else Answer()
+
     def obey(self, asked: Asked) -> tuple[int, bytes]:
         parts = asked.target.split("?")[0].split("/")[1:]
         match (asked.method, *parts):
@@ -101,21 +111,30 @@ def gateway_server() -> Iterator[GatewayServer]:
 class _Handler(BaseHTTPRequestHandler):
     gateway: ClassVar[GatewayServer]
 
+    def handle(self) -> None:
+        with contextlib.suppress(ConnectionError):  # who asked has died
+            super().handle()
+
     def do_POST(self) -> None:
         gateway = self.gateway
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         headers = {name.lower(): value for name, value in self.headers.items()}
         asked = Asked(self.command, self.path, headers, body)
         gateway.asked.append(asked)
-        answer = gateway.script.popleft() if gateway.script else Answer()
+        answer = gateway.answer_to(asked)
         self.close_connection = True
         if answer.hang:
             gateway.closing.wait(30)
         if answer.hang or answer.drop:
             return
         status, said = answer.status, answer.body
+        if answer.late_s:
+            gateway.closing.wait(answer.late_s)
         if status is None and answer.raw is None:
-            status, said = gateway.obey(asked)
+            for _ in range(answer.times):
+                status, said = gateway.obey(asked)
+        if answer.forget:
+            return
         with contextlib.suppress(ConnectionError):
             self._write(answer, status, said)
 

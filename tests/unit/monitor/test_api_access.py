@@ -30,6 +30,12 @@ NEEDS: Final[dict[tuple[str, str], Role | None]] = {
     ("POST", "/v1/agents/{agent_id:path}/kill"): Role.OPERATOR,
     ("POST", "/v1/agents/{agent_id:path}/restore"): Role.OPERATOR,
     ("DELETE", "/v1/grants/{grant_id}"): Role.OPERATOR,
+    ("GET", "/v1/approvals"): Role.VIEWER,
+    ("POST", "/v1/approvals/{approval_id}/approve"): Role.OPERATOR,
+    ("POST", "/v1/approvals/{approval_id}/decline"): Role.OPERATOR,
+    ("GET", "/v1/holds"): Role.VIEWER,
+    ("POST", "/v1/holds"): Role.OPERATOR,
+    ("POST", "/v1/holds/lift"): Role.OPERATOR,
     ("GET", "/v1/tokens"): Role.ADMIN,
     ("POST", "/v1/tokens"): Role.ADMIN,
     ("DELETE", "/v1/tokens/{name}"): Role.ADMIN,
@@ -40,6 +46,10 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "grants": {"scope": "s", "reason": "r", "for": "1h"},
     "kill": {"reason": "r"},
     "restore": {"reason": "r"},
+    "approve": {"reason": "r"},
+    "decline": {"reason": "r"},
+    "holds": {"role": "r", "reason": "r"},
+    "lift": {"role": "r", "reason": "r"},
     "tokens": {"name": "made", "role": "viewer"},
 }
 
@@ -53,7 +63,7 @@ def api(store: Store, store_url: str) -> Iterator[httpx.Client]:
 def ask(
     api: httpx.Client, method: str, path: str, headers: dict[str, str] | None = None
 ) -> httpx.Response:
-    for name in ("agent_id:path", "trip_id", "grant_id", "name"):
+    for name in ("agent_id:path", "trip_id", "grant_id", "approval_id", "name"):
         path = path.replace(f"{{{name}}}", "some")
     body = BODIES.get(path.rpartition("/")[2]) if method == "POST" else None
     query = {"reason": "r"} if method == "DELETE" else None

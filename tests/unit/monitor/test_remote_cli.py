@@ -46,10 +46,37 @@ def test_orders_through_a_server(
         said = capsys.readouterr().out
         assert "a: probation" in said
         assert url in said
-        assert run(["kill", "--all", "--reason", "r", *via]) == ExitCode.USAGE
+        _by_two(capsys, settings, via)
         monkeypatch.setenv("TRIPSWITCH_TOKEN", "wrong")
         assert run(["kill", "a", "--reason", "r", "--server", url]) == ExitCode.FAILED
     assert not (tmp_path / "state" / "tripswitch").exists(), "this host has no store"
+
+
+def _by_two(capsys: pytest.CaptureFixture[str], settings: dict[str, str], via: list[str]) -> None:
+    """An order about all agents: alice asks, bob approves, alice lifts it."""
+    every = ["--all", "--reason", "INC-43", *via]
+    assert run(["kill", *every, "--dry-run"]) == ExitCode.DONE
+    code, asked = call(capsys, "kill", *every)
+    assert (code, asked["asked_by"]) == (ExitCode.PARTLY, "token:alice")
+    assert run(["kill", *every]) == ExitCode.PARTLY  # asked once
+    said = capsys.readouterr().out
+    assert f"tripswitch approve {asked['approval_id']} --reason" in said
+    yes = ["approve", asked["approval_id"], "--reason", "seen it, too"]
+    assert run([*yes, *via]) == ExitCode.USAGE
+    assert run(["approvals", *via]) == ExitCode.DONE
+    assert "cut off all agents" in capsys.readouterr().out
+    _, (made,), _ = tripswitch(settings, "token", "add", "bob", "--role", "operator", "--json")
+    file = Path(via[-1]).with_name("token-of-bob")
+    file.write_text(made["secret"])
+    assert run([*yes, *via[:-1], str(file)]) == ExitCode.DONE
+    assert "approved: cut off all agents" in capsys.readouterr().out
+    code, held = call(capsys, "holds", *via)
+    assert (code, held["confirmed_by"]) == (ExitCode.DONE, "token:bob")
+    assert run(["kill", "--role", "r", "--reason", "a drill", *via]) == ExitCode.PARTLY
+    _, waits = call(capsys, "approvals", *via)
+    assert run(["decline", waits["approval_id"], "--reason", "no", *via]) == ExitCode.DONE
+    assert run(["restore", *every]) == ExitCode.DONE
+    assert "lifted by token:alice: INC-43" in capsys.readouterr().out
 
 
 def test_a_server_that_is_not_there_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
