@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Final
 
 from apscheduler.schedulers.background import (  # type: ignore[import-untyped]
@@ -50,6 +51,8 @@ _ROUND_UP_S: Final = 0.5
 """So much of each second goes into an order about many agents; the store has other work, too."""
 PUBLISH_EVERY_S: Final = 10
 DIGEST_EVERY_S: Final = 30
+PRUNE_AFTER_S: Final = 10
+"""What is pruned every hour is pruned so long after the start for the first time."""
 _DAY_S: Final = 86_400.0
 
 
@@ -147,8 +150,10 @@ def schedule(
     look_every_s = config.health.look_every_s
     jobs.add_job(health.look, "interval", seconds=look_every_s, coalesce=True)
     jobs.add_job(_guarded(digests.look, store), "interval", seconds=DIGEST_EVERY_S, coalesce=True)
-    jobs.add_job(_guarded(prune, store), "interval", hours=1, jitter=300)
-    jobs.add_job(_guarded(prune_audit_details, store), "interval", hours=1, jitter=300)
+    # A daemon that is restarted every hour has to come round to these, too.
+    first = datetime.fromtimestamp(started_s + PRUNE_AFTER_S, UTC)
+    for job in (prune, prune_audit_details):
+        jobs.add_job(_guarded(job, store), "interval", hours=1, jitter=300, next_run_time=first)
     if publisher is not None:
         publish = _guarded(publisher.publish, store)
         jobs.add_job(publish, "interval", seconds=PUBLISH_EVERY_S, coalesce=True)

@@ -36,6 +36,11 @@ class Metrics:
                 "From the order to the moment since which no action succeeded.",
                 _SLOW_S,
             ),
+            Stage.LAST_ACTION: self._histogram(
+                "tripswitch_trip_order_to_last_action_seconds",
+                "From the order to the last action that succeeded after it, once it is silent.",
+                _SLOW_S,
+            ),
         }
         self._points = Counter(
             "tripswitch_point_attempts",

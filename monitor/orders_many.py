@@ -12,7 +12,7 @@ from monitor.config import Config
 from monitor.documents import approval_document, iso
 from monitor.enforcement import longest_attempt_s, point_names
 from monitor.errors import ExitCode, UsageError
-from monitor.ledger import approvals, hold, holds
+from monitor.ledger import hold, holds, second_person
 from monitor.ledger.approvals import Approval
 from monitor.ledger.hold import Hold, Progress
 from monitor.orders import check_reason, driver
@@ -64,19 +64,14 @@ def ask(config: Config, store: Store, *, role: str | None, reason: str, by: str)
     if role is not None and not role.strip():
         raise UsageError("the role is empty; --all means every agent")
     with store.ledger() as ledger:
-        if (known := hold.on(ledger, role)) is not None:
-            raise UsageError(
-                f"hold {known.hold_id} is on about {known.about} since {iso(known.ordered_at)}; "
-                "`tripswitch holds` tells how far it is"
-            )
-        return approvals.ask(
+        return second_person.ask(
             ledger,
-            kind="kill_all" if role is None else "kill_role",
-            subject=role or "",
+            role=role,
             reason=reason,
             asked_by=by,
             now_s=time.time(),
             lasts_s=config.trip.second_person_within_s,
+            receivers=routing(config),
         )
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Select, insert, select, update
 
 from alerting.killswitch import BLOCKED, is_person
 from alerting.message import MessageKind
+from alerting.render import quote_agent
 from alerting.trip_messages import trip_message
 from monitor.errors import UsageError
 from monitor.ledger import agents, audit, hold, outbox, trips
@@ -241,7 +242,12 @@ def _tell(
     now_s: float,
 ) -> None:
     details = {"ordered by": about.ordered_by, "confirmed by": about.confirmed_by}
+    if about.lifted_at is None:
+        which = "--all" if about.role is None else f"--role {quote_agent(about.role) or 'ROLE'}"
+        details["to give them back"] = f"tripswitch restore {which} --reason '…'"
     whom = "all agents" if about.role is None else f"all agents of role {about.role}"
     message = trip_message(kind, whom, about.hold_id, headline, now_s, details)
+    # About no single agent: an order about one would be wrong below it.
+    message = message.model_copy(update={"agent_id": "", "role": about.role})
     identity = f"{kind}/hold/{about.hold_id}"
     outbox.enqueue(connection, message, identity=identity, receivers=receivers, now_s=now_s)

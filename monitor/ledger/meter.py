@@ -16,6 +16,8 @@ class Stage(IntFlag):
     ORDERED = 1
     CONTAINED = 2
     SILENT = 4
+    LAST_ACTION = 8
+    """Silent: the last action that succeeded after the order, if any did, was the last one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,8 @@ class Measured:
     Parameters
     ----------
     seconds
-        `ORDERED`: from the evidence, None without any; the others: from the order.
+        `ORDERED`: from the evidence, None without any; the others: from the order, and of
+    `LAST_ACTION` None if nothing succeeded after that.
     """
 
     stage: Stage
@@ -47,6 +50,7 @@ def take(connection: Connection, since_s: float) -> list[Measured]:
             Stage.ORDERED: (found.ordered_at, found.anomaly_to_order_s),
             Stage.CONTAINED: (found.contained_at, found.order_to_containment_s),
             Stage.SILENT: (found.silent_at, found.time_to_silence_s),
+            Stage.LAST_ACTION: (found.silent_at, found.order_to_last_effective_s),
         }
         metered = Stage(found.metered)
         for stage, (at, seconds) in reached.items():
@@ -68,5 +72,6 @@ def _new(since_s: float) -> Select[Any]:
             untaken(Stage.ORDERED, trips.c.ordered_at),
             untaken(Stage.CONTAINED, trips.c.contained_at),
             untaken(Stage.SILENT, trips.c.silent_at),
+            untaken(Stage.LAST_ACTION, trips.c.silent_at),
         )
     )

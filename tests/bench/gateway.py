@@ -225,7 +225,8 @@ def _work(url: str, log: str) -> dict[str, float]:
 
 def _write_events(log: Path, count: int) -> None:
     """The `role` stream again and again, each time later and under new ids."""
-    documents = [json.loads(line) for line in recorded("role") if line.endswith(b'"}')]
+    lines = [json.loads(line) for line in recorded("role") if line.endswith(b'"}')]
+    documents = [document for document in lines if "time" in document]
     times = [datetime.fromisoformat(document["time"]) for document in documents]
     lap = times[-1] - times[0] + timedelta(hours=1)
     # the text of an event but for its time and id: encoding each anew takes longer than a round

@@ -1,6 +1,8 @@
 """Heads of the audit's chain, published on a real Kafka."""
 
+import contextlib
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,11 +16,12 @@ from monitor.cli.app import run
 from monitor.config import KafkaConfig, StoreConfig
 from monitor.errors import ExitCode
 from monitor.kafka_client import KafkaClientError
-from monitor.ledger import audit, audit_read
+from monitor.ledger import audit, audit_read, grants
 from monitor.store import Store
 from monitor.store.schema import audit as table
 from monitor.store.schema import audit_details, audit_head
 from tests.kit.broker import Broker, create_topic
+from tests.kit.daemon import Daemon, tripswitch
 from tests.kit.forge import drop_triggers, rewrite
 from tests.kit.revocations import read_topic
 
@@ -199,3 +202,45 @@ def test_the_command_names_what_differs(
     assert run(["audit", "verify"]) == ExitCode.DONE
     assert run(["audit", "verify", "--published"]) == ExitCode.FAILED
     assert "entry 8 is not the one that was published on " in capsys.readouterr().out
+
+
+def test_the_daemon_publishes_heads_and_erases_what_is_too_old(
+    tmp_path: Path, config: KafkaConfig
+) -> None:
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    settings = {
+        "TRIPSWITCH_STORE__URL": url,
+        "TRIPSWITCH_KAFKA__BOOTSTRAP_SERVERS": config.bootstrap_servers or "",
+        "TRIPSWITCH_KAFKA__AUDIT_TOPIC": config.audit_topic,
+        "TRIPSWITCH_RETENTION__AUDIT_DETAILS_DAYS": "0.00001",
+        "TRIPSWITCH_SOURCE__KIND": "log",
+        "TRIPSWITCH_SOURCE__PATH": str(tmp_path / "events.jsonl"),
+    }
+    (tmp_path / "events.jsonl").touch()
+    store = Store.open(StoreConfig(url=url))
+    with store.ledger() as ledger:
+        grants.add(
+            ledger, agent_id="a", scope="s", reason="r", granted_by="os:x", now_s=time.time() - 60
+        )
+
+    def is_published_and_erased() -> bool:
+        with contextlib.suppress(KafkaClientError):  # until the topic is there
+            with store.snapshot() as ledger:
+                oldest, *_ = audit.entries(ledger, 50)
+            return (
+                oldest["actor"] == "(erased)" and audit_heads.compare(store, config).fault is None
+            )
+        return False
+
+    daemon = Daemon(tmp_path, settings)
+    daemon.start()
+    try:
+        daemon.wait_for(is_published_and_erased)
+        assert daemon.stop() == 0
+    finally:
+        if daemon.is_running():
+            daemon.kill()
+    assert whole(store)
+    store.close()
+    code, (verdict,), _ = tripswitch(settings, "audit", "verify", "--published", "--json")
+    assert (code, verdict["whole"], verdict["unreadable_records"]) == (ExitCode.DONE, True, 0)

@@ -31,7 +31,7 @@ _PAUSE_S: Final = 0.6
 """A clerk waits at most so long between two orders."""
 _CARRIED_OUT: Final = 0.1
 """So many of the orders are carried out by whoever orders; the others are left to the lanes."""
-_COMMAND_EVERY_S: Final = 4.0
+_COMMAND_EVERY_S: Final = 8.0
 _loaded: dict[Path, Config] = {}
 
 

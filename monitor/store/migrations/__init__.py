@@ -52,12 +52,18 @@ def upgrade(engine: Engine, group: Group) -> None:
         If the tables were written by a version that this one does not know.
     """
     known = revisions(group)
-    with engine.begin() as connection:
+    # Nearly always there is nothing to do: then nobody who writes, such as a large checkpoint, is
+    # waited for.
+    reader = engine.connect().execution_options(read_only=True)
+    with reader as connection, connection.begin():
         if _revision(connection, group) == known[-1]:
             return
+    with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_POSTGRES_LOCK})"))
         current = _revision(connection, group)
+        if current == known[-1]:  # another process was faster
+            return
         if current is not None and current not in known:
             raise TripswitchError(
                 f"its {group} is of schema {current}, which a newer Tripswitch wrote; this one "

@@ -12,6 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from sqlalchemy import insert, select
 
 from alerting.killswitch import BLOCKED, AgentState
+from alerting.message import Message
+from alerting.render import render_text
 from baselines.profile import Profile, Rules
 from monitor.config import StoreConfig
 from monitor.errors import NotFoundError, UsageError
@@ -141,6 +143,15 @@ def test_people_are_told_once_about_all_of_them(store: Store) -> None:
         "all agents of role payroll are being cut off, until the hold is lifted: INC-42",
         "all agents of role payroll are given back, the hold is lifted: over",
     ]
+
+
+def test_below_what_is_told_stands_the_order_about_all_of_them(store: Store) -> None:
+    put_on(store, "payroll")
+    with store.read() as ledger:
+        (doc,) = ledger.execute(select(outbox.c.doc)).scalars().all()
+    said = "\n".join(render_text(Message.model_validate_json(doc)))
+    assert "tripswitch restore --role payroll --reason '…'" in said
+    assert said.count("tripswitch restore") == 1
 
 
 def test_the_registry_refuses_at_once_before_any_trip_is_ordered(store: Store) -> None:

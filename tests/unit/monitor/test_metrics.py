@@ -43,7 +43,10 @@ def test_each_stage_of_a_trip_is_taken_once(store: Store) -> None:
         )  # fmt: skip
         trips.mark_silent(ledger, trip.trip_id, receivers=(), now_s=NOW + 40)
         assert meter.any_new(ledger, NOW)
-    assert take(store) == [Measured(Stage.SILENT, True, 3.0)]
+    assert take(store) == [
+        Measured(Stage.SILENT, True, 3.0),
+        Measured(Stage.LAST_ACTION, True, 3.0),
+    ]
     assert take(store) == []
 
 
@@ -62,6 +65,8 @@ def test_a_person_s_order_has_no_evidence_to_measure_from() -> None:
             Measured(Stage.ORDERED, True, -0.5),  # a producer's clock is ahead
             Measured(Stage.CONTAINED, True, 0.2),
             Measured(Stage.SILENT, True, 31.0),
+            Measured(Stage.LAST_ACTION, True, 12.0),
+            Measured(Stage.LAST_ACTION, False, None),  # nothing succeeded after the order
         ]
     )
 
@@ -74,6 +79,8 @@ def test_a_person_s_order_has_no_evidence_to_measure_from() -> None:
     assert value("_order_to_containment_seconds_bucket", automatic="yes", le="0.25") == 1
     assert value("_order_to_containment_seconds_bucket", automatic="yes", le="0.1") == 0
     assert value("_to_silence_seconds_sum", automatic="yes") == 31
+    assert value("_order_to_last_action_seconds_sum", automatic="yes") == 12
+    assert value("_order_to_last_action_seconds_count", automatic="no") is None
 
 
 def test_metrics_are_served_and_the_port_is_given_back() -> None:

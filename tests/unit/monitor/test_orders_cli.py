@@ -74,6 +74,8 @@ def test_an_order_about_many_takes_two_persons(
     with store.read() as ledger:
         assert trips.list_trips(ledger) == []
     assert call(capsys, "kill", *which)[1]["approval_id"] == asked["approval_id"]
+    (told,) = rows(store)["outbox"]  # once, and by it the second person finds what to type
+    assert f"tripswitch approve {asked['approval_id']} --reason" in str(told)
 
     assert run(["approve", asked["approval_id"], "--reason", "r"]) == ExitCode.USAGE
     assert "may be the same person" in capsys.readouterr().err

@@ -14,7 +14,17 @@ from alerting.notify.slack_web import SlackWeb
 from alerting.trip_policy import Guards
 from detectors.finding import Severity
 from monitor.dispatcher import Dispatcher
-from monitor.ledger import agents, approvals, audit, intake, mutes, outbox, requests, trip
+from monitor.ledger import (
+    agents,
+    approvals,
+    audit,
+    intake,
+    mutes,
+    outbox,
+    requests,
+    second_person,
+    trip,
+)
 from monitor.ledger.response import Response
 from monitor.slack_access import Access
 from monitor.slack_desk import SlackDesk
@@ -363,14 +373,14 @@ def test_slack_being_down_at_the_start_is_waited_for(
     assert APP_TOKEN not in caplog.text
 
 
-def approval(room: Room, kind: Any = "trip", subject: str = "payroll-7", by: str = "rule:r") -> str:
+def approval(room: Room) -> str:
     with room.store.ledger() as ledger:
         asked = approvals.ask(
-            ledger, kind=kind, subject=subject, reason="odd", asked_by=by,
+            ledger, kind="trip", subject="payroll-7", reason="odd", asked_by="rule:r",
             now_s=time.time(), lasts_s=900.0,
         )  # fmt: skip
         told = message(
-            kind="trip_asked", agent_id=subject or "all agents", alert=None,
+            kind="trip_asked", agent_id="payroll-7", alert=None,
             severity=Severity.CRITICAL, approval_id=asked.approval_id,
         )  # fmt: skip
         outbox.enqueue(ledger, told, ["slack"], time.time(), identity=asked.approval_id)
@@ -401,7 +411,14 @@ def test_a_question_is_declined(room: Room) -> None:
 
 
 def test_the_second_person_of_an_order_about_many_may_be_in_slack(room: Room) -> None:
-    asked = approval(room, "kill_role", "payroll", f"slack:{ANN}")
+    with room.store.ledger() as ledger:
+        asked = second_person.ask(
+            ledger, role="payroll", reason="odd", asked_by=f"slack:{ANN}", now_s=time.time(),
+            lasts_s=900.0, receivers=["slack"],
+        ).approval_id  # fmt: skip
+    room.dispatcher.wake()
+    until(lambda: room.slack.roots)
+    assert "is role:payroll to be cut off?" in str(room.slack.roots[0]["blocks"])
     room.slack.groups[GROUP] = [BOB]
     for number, user in enumerate((ANN, BOB)):
         room.people.press("approve", user)

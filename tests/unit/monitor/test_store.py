@@ -55,6 +55,18 @@ def test_the_migrations_make_the_tables_that_the_code_uses(store: Store) -> None
             assert compare_metadata(context, metadata) == []
 
 
+def test_a_store_opens_while_others_write_to_it(store: Store, store_url: str) -> None:
+    """Else a kill would wait for a large checkpoint."""
+    with store.state() as state, store.ledger() as ledger:
+        for connection, group in ((state, "state"), (ledger, "ledger")):
+            connection.execute(text(f"UPDATE {version_table(group)} SET version_num = version_num"))
+        opened = Store.open(StoreConfig(url=store_url))
+        with opened.read() as reader, opened.read_state() as other:
+            for connection in (reader, other):
+                connection.execute(text("SELECT 1")).one()
+        opened.close()
+
+
 def test_a_store_of_a_newer_version_is_refused_by_name(store: Store, store_url: str) -> None:
     with store.ledger() as ledger:
         ledger.execute(text(f"UPDATE {version_table('ledger')} SET version_num = '9999'"))
