@@ -58,8 +58,11 @@ def test_the_migrations_make_the_tables_that_the_code_uses(store: Store) -> None
 def test_a_store_opens_while_others_write_to_it(store: Store, store_url: str) -> None:
     """Else a kill would wait for a large checkpoint."""
     with store.state() as state, store.ledger() as ledger:
-        for connection, group in ((state, "state"), (ledger, "ledger")):
-            connection.execute(text(f"UPDATE {version_table(group)} SET version_num = version_num"))
+        for connection, table in (
+            (state, version_table("state")),
+            (ledger, version_table("ledger")),
+        ):
+            connection.execute(text(f"UPDATE {table} SET version_num = version_num"))
         opened = Store.open(StoreConfig(url=store_url))
         with opened.read() as reader, opened.read_state() as other:
             for connection in (reader, other):
