@@ -157,7 +157,7 @@ class Choice:
     owner: Owner | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Routing(Sequence[str]):
     """Every receiver's name, and which of them a message goes to.
 
@@ -179,6 +179,10 @@ class Routing(Sequence[str]):
     routes: tuple[Route, ...] = ()
     fallback: tuple[str, ...] = ()
     owners: tuple[Owner, ...] = ()
+
+    def follow(self, other: "Routing") -> None:
+        """Choose as another one does from now on, for everybody who holds this one."""
+        self.routes, self.fallback, self.owners = other.routes, other.fallback, other.owners
 
     def receivers(self, message: Message) -> tuple[str, ...]:
         """Whom a message goes to."""

@@ -78,6 +78,15 @@ class Shard:
     def __post_init__(self) -> None:
         self._judges = tuple(detector.judge for detector in self.policy.detectors)
 
+    def follow(self, policy: Policy) -> None:
+        """Judge by another policy from here on.
+
+        Profiles that are saved leave memory, and load by its rules; the others follow later.
+        """
+        self.policy = policy
+        self._judges = tuple(detector.judge for detector in policy.detectors)
+        self.profiles = {a: p for a, p in self.profiles.items() if a in self.dirty}
+
     def admit(self, profiles: Iterable[Profile]) -> None:
         """Take stored profiles into memory."""
         for profile in profiles:

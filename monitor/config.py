@@ -183,6 +183,13 @@ class MetricsConfig(Section):
     `9464`"""
 
 
+class LogConfig(Section):
+    """What the daemon and `serve` write to standard error."""
+
+    format: Literal["text", "json"] = "text"
+    """text: a readable line each; json: an object a line, with time, level, logger and message."""
+
+
 class RetentionConfig(Section):
     """How long the ledger keeps what is settled."""
 
@@ -226,6 +233,7 @@ class Config(BaseSettings):
     trip: TripConfig = TripConfig()
     points: PointConfigs = ()
     metrics: MetricsConfig = MetricsConfig()
+    log: LogConfig = LogConfig()
     health: HealthConfig = HealthConfig()
     heartbeat: HeartbeatConfig = HeartbeatConfig()
     digest: DigestConfig = DigestConfig()

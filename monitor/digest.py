@@ -74,7 +74,7 @@ class Digests:
         wake: Callable[[], None],
         clock: Callable[[], float] = clock.time,
     ) -> None:
-        self._config = config
+        self.config = config
         self._store = store
         self._receivers = receivers
         self._wake = wake
@@ -84,7 +84,7 @@ class Digests:
     def look(self) -> None:
         """Tell what became due, unless another process has."""
         now = datetime.fromtimestamp(self._clock(), UTC)
-        for one in periods(self._config, now):
+        for one in periods(self.config, now):
             if one.identity in self._done:
                 continue
             late_s = now.timestamp() - one.until.timestamp()
@@ -104,7 +104,7 @@ class Digests:
             return any(ledger.execute(query.limit(1)).first() for query in queries)
 
     def _tell(self, one: Period, now: datetime) -> None:
-        found = gather(self._config, self._store, self._receivers, one)
+        found = gather(self.config, self._store, self._receivers, one)
         with self._store.ledger() as ledger:
             for facts in found:
                 identity = f"digest/{one.identity}/{facts.owner or ''}"

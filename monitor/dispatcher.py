@@ -83,6 +83,11 @@ class Dispatcher:
             _Lane(store, receiver, fallback, lease_s, poll_s, clock) for receiver in receivers
         ]
 
+    def fall_back_on(self, receivers: Sequence[str]) -> None:
+        """Tell these from now on what another one has refused for good."""
+        for lane in self._lanes:
+            lane.fallback = receivers
+
     def start(self) -> None:
         """Start telling, in threads of its own."""
         for lane in self._lanes:
@@ -126,7 +131,7 @@ class _Lane(threading.Thread):
         self.end_s: float | None = None
         """Set to stop, on the monotonic clock: when to leave even if more is due."""
         self._store = store
-        self._fallback = fallback
+        self.fallback = fallback
         self._lease_s = lease_s
         self._poll_s = poll_s
         self._clock = clock
@@ -225,7 +230,7 @@ class _Lane(threading.Thread):
             clean(why),
         )
         with self._store.ledger() as connection:
-            outbox.mark_dead(connection, delivery, self._clock(), why, self._fallback)
+            outbox.mark_dead(connection, delivery, self._clock(), why, self.fallback)
 
 
 def _jitter() -> float:

@@ -12,7 +12,7 @@ from apscheduler.schedulers.background import (  # type: ignore[import-untyped]
 from sqlalchemy.exc import DBAPIError
 
 from monitor.audit_heads import Publisher
-from monitor.config import Config
+from monitor.current import Current
 from monitor.digest import Digests
 from monitor.health import Health
 from monitor.ledger import (
@@ -35,6 +35,7 @@ from monitor.ledger import (
 from monitor.ledger.response import Response
 from monitor.metrics import Metrics
 from monitor.roundup import Roundup
+from monitor.status import Status
 from monitor.store import Store, inventory
 from monitor.store.engine import reason
 
@@ -53,11 +54,12 @@ PUBLISH_EVERY_S: Final = 10
 DIGEST_EVERY_S: Final = 30
 PRUNE_AFTER_S: Final = 10
 """What is pruned every hour is pruned so long after the start for the first time."""
+STATUS_EVERY_S: Final = 60
 _DAY_S: Final = 86_400.0
 
 
 def schedule(
-    config: Config,
+    current: Current,
     store: Store,
     response: Response,
     metrics: Metrics | None,
@@ -66,11 +68,14 @@ def schedule(
     wake: Callable[[], None],
     health: Health,
     digests: Digests,
+    status: Status,
 ) -> BackgroundScheduler:
     """All jobs, not started yet.
 
     Parameters
     ----------
+    current
+        The settings as they are at each moment.
     metrics
         What takes in how long trips took; None: nobody does.
     publisher
@@ -83,13 +88,15 @@ def schedule(
         What watches the monitor itself.
     digests
         What tells what happened, once a day and once a week.
+    status
+        What the log tells of all this, now and then.
     """
     jobs = BackgroundScheduler(timezone="UTC")
     started_s = time.time()
 
     def resolve_what_is_quiet() -> None:
         with store.ledger() as ledger:
-            quiet_s = config.alerts.quiet_s
+            quiet_s = current.config.alerts.quiet_s
             if alerts.resolve_what_is_quiet(ledger, response.receivers, quiet_s, time.time()):
                 wake()
 
@@ -98,7 +105,7 @@ def schedule(
             wake()
 
     def keep_up() -> None:
-        if keep_told(store, response, config.alerts.remind_s, time.time()):
+        if keep_told(store, response, current.config.alerts.remind_s, time.time()):
             wake()
 
     def round_up() -> None:
@@ -124,7 +131,7 @@ def schedule(
             metrics.observe(reached)
 
     def prune() -> None:
-        keep, now_s = config.retention, time.time()
+        keep, now_s = current.config.retention, time.time()
         with store.ledger() as ledger:
             alerts.prune(
                 ledger,
@@ -138,16 +145,18 @@ def schedule(
             conditions.prune(ledger, now_s - keep.alerts_days * _DAY_S)
 
     def prune_audit_details() -> None:
-        if config.retention.audit_details_days is not None:
-            before_s = time.time() - config.retention.audit_details_days * _DAY_S
+        details_days = current.config.retention.audit_details_days
+        if details_days is not None:
+            before_s = time.time() - details_days * _DAY_S
             forget(store, before_s, time.time())
 
+    jobs.add_job(status.tell, "interval", seconds=STATUS_EVERY_S, coalesce=True)
     jobs.add_job(_guarded(resolve_what_is_quiet, store), "interval", seconds=15)
     jobs.add_job(_guarded(end_what_ran_out, store), "interval", seconds=END_EVERY_S)
     jobs.add_job(_guarded(keep_up, store), "interval", seconds=KEEP_UP_EVERY_S)
     jobs.add_job(_guarded(teach_probation, store), "interval", seconds=TEACH_EVERY_S)
     jobs.add_job(_guarded(round_up, store), "interval", seconds=ROUND_UP_EVERY_S)
-    look_every_s = config.health.look_every_s
+    look_every_s = current.config.health.look_every_s
     jobs.add_job(health.look, "interval", seconds=look_every_s, coalesce=True)
     jobs.add_job(_guarded(digests.look, store), "interval", seconds=DIGEST_EVERY_S, coalesce=True)
     # A daemon that is restarted every hour has to come round to these, too.

@@ -1,7 +1,9 @@
-"""Logs: readable lines on stderr. Names and texts from events are made safe before they print."""
+"""Logs: readable lines, or JSON, on stderr. Names and texts from events are made safe first."""
 
+import json
 import logging
 import sys
+from datetime import UTC, datetime
 from typing import Final
 
 from alerting.render import clean
@@ -21,11 +23,32 @@ class SafeFormatter(logging.Formatter):
         return f"{line}\n{self.formatException(trace)}" if trace else line
 
 
-def set_up(*, verbose: bool = False) -> None:
+class JsonFormatter(logging.Formatter):
+    """Formats a record as one JSON object a line, in ASCII, for what gathers logs."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        told = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "thread": record.threadName,
+            "message": clean(record.getMessage(), _MAX_LINE_CHARS),
+        }
+        if record.exc_info:
+            told["trace"] = self.formatException(record.exc_info)
+        return json.dumps(told)
+
+
+def set_up(*, verbose: bool = False, as_json: bool = False) -> None:
     """Send this service's log to stderr; libraries only from warnings on."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
-        SafeFormatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S%z")
+        JsonFormatter()
+        if as_json
+        else SafeFormatter(
+            "%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S%z"
+        )
     )
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     for floor in ("monitor", "alerting", "detectors", "baselines"):

@@ -104,6 +104,12 @@ class Pulse:
         self.skew = Skew()
         self.placement = Placement()
 
+    def see(self, events: Sequence[Decoded], partition: int, belongs: int) -> None:
+        """Take in some events of one partition, and where those of the last one's agent belong."""
+        self.skew.see(events)
+        event, _, _, log_s = events[-1]  # one of a slice will do
+        self.placement.see(event, log_s, partition, belongs)
+
     def turn(self) -> None:
         """The loop turns."""
         self.turned_at_s = time.monotonic()

@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 from monitor import policies
 from monitor.audit_heads import Publisher
 from monitor.config import Config
+from monitor.current import Current
 from monitor.dead_letter import open_dead_letters
 from monitor.digest import Digests
 from monitor.dispatcher import Dispatcher
@@ -32,6 +33,7 @@ from monitor.kill_lane import Driver, KillLane
 from monitor.mapping import mapper
 from monitor.metrics import Metrics
 from monitor.receivers import lease_s, open_receivers
+from monitor.reload import Reload
 from monitor.roundup import Roundup
 from monitor.routing import fallback, routing
 from monitor.serve_child import ServeChild
@@ -41,6 +43,7 @@ from monitor.sources import Source
 from monitor.sources.kafka import KafkaSource
 from monitor.sources.log_file import LogFileSource, log_path
 from monitor.sources.stdin import StdinSource
+from monitor.status import Status
 from monitor.store import Store
 from monitor.timing import Timing
 from monitor.watchtower import Watchtower
@@ -77,6 +80,8 @@ class Service:
         Runs on the caller's thread; the lanes have threads of their own.
     health
         Watches all of it.
+    reload
+        Reads the settings again.
     """
 
     worker: Worker
@@ -84,6 +89,7 @@ class Service:
     _kill_lane: KillLane
     _jobs: BackgroundScheduler
     health: Health
+    reload: Reload
     _heartbeat: Heartbeat | None
     _slack: SlackSocket | None
     _stack: ExitStack
@@ -202,12 +208,17 @@ def build(config: Config, stream: TextIO) -> Service:
             health.probes.append(heartbeat.troubles)
             stack.callback(heartbeat.stop)
         digests = Digests(config, store, response.receivers, wake)
-        jobs = schedule(config, store, response, metrics, publisher, roundup, wake, health, digests)
+        current = Current(config)
+        status = Status(worker, health)
+        jobs = schedule(
+            current, store, response, metrics, publisher, roundup, wake, health, digests, status
+        )
+        reload = Reload(current, worker, health, digests, dispatcher)
         slack = open_socket(config, store, response, wake)
         if slack is not None:
             health.probes.append(slack.troubles)
         return Service(
-            worker, dispatcher, kill_lane, jobs, health, heartbeat, slack, stack.pop_all()
+            worker, dispatcher, kill_lane, jobs, health, reload, heartbeat, slack, stack.pop_all()
         )
 
 

@@ -21,10 +21,10 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 from typing import Final, TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
 from detectors.finding import Anomaly
 from detectors.shard import Policy, Tally
@@ -32,6 +32,7 @@ from monitor import directives
 from monitor.counts import Counts
 from monitor.dead_letter import DeadLetter, DeadLetterError, DeadLetters
 from monitor.decode import decode
+from monitor.durable import RETRY_S, StoppedError, durably
 from monitor.ledger import intake
 from monitor.ledger.response import Response
 from monitor.mapping import Parse
@@ -40,22 +41,16 @@ from monitor.pulse import Pulse
 from monitor.roundup import Roundup
 from monitor.sources import Chunk, Record, Source
 from monitor.store import Store, shards
-from monitor.store.engine import reason
 from monitor.store.shards import ShardLostError
 from monitor.timing import Timing
 from monitor.watchtower import Watchtower
 
 log = logging.getLogger(__name__)
 
-RETRY_S: Final = 1.0
 SLICE: Final = 100
 """So many events are objects at once: an eighth faster than 2,000, which outgrow the cache."""
 
 ResultT = TypeVar("ResultT")
-
-
-class StoppedError(Exception):
-    """The worker was asked to stop while the store could not be reached."""
 
 
 @dataclass(slots=True)
@@ -98,6 +93,8 @@ class Worker:
     counts: Counts = field(default_factory=Counts)
     pulse: Pulse = field(default_factory=Pulse)
     owned: dict[int, Owned] = field(default_factory=dict)
+    asked: SimpleQueue[Callable[[], object]] = field(default_factory=SimpleQueue)
+    """Done between two batches; a signal handler may put in, too."""
     _stop: threading.Event = field(default_factory=threading.Event)
     _next_checkpoint_s: float = 0.0
 
@@ -126,6 +123,8 @@ class Worker:
     def step(self) -> bool:
         """One poll and all that follows; tells whether there was anything to read."""
         self.pulse.turn()
+        while not self.asked.empty():
+            self.asked.get()()
         chunks = self.source.poll(self.timing.poll_s)
         read_at_s = time.time()
         changed = self._reassign()
@@ -208,10 +207,8 @@ class Worker:
                 self.watchtower.see(partition, event, offset, log_s)
         if events:
             owned.watermark_s = max(owned.watermark_s, events[-1][3])
-            self.pulse.skew.see(events)
-            event, _, _, log_s = events[-1]  # one of a slice will do
-            belongs = self.source.partition_of(event.agent_id)
-            self.pulse.placement.see(event, log_s, partition, belongs)
+            belongs = self.source.partition_of(events[-1][0].agent_id)
+            self.pulse.see(events, partition, belongs)
         if self.roundup is not None and self.roundup.holds:
             self.roundup.see(owned.shard.profiles[event.agent_id] for event, *_ in events)
         self.counts.events += len(events)
@@ -283,25 +280,4 @@ class Worker:
         return self.owned.pop(partition, None) is not None
 
     def _durably(self, act: Callable[[], ResultT]) -> ResultT | None:
-        """Do it; while the store fails, hold the source, keep polling, and do it again."""
-        held = False
-        try:
-            while True:
-                try:
-                    return act()
-                except ShardLostError:
-                    return None  # the shard is dropped; what is left of the batch has its turn
-                except DBAPIError as error:
-                    log.error("store %s: %s; trying again", self.store.url, reason(error))
-                except DeadLetterError as error:
-                    log.error("%s; trying again", error)
-                if not held:
-                    self.source.hold(True)
-                    held = True
-                self.pulse.turn()
-                self.source.poll(RETRY_S)
-                if self._stop.wait(RETRY_S):
-                    raise StoppedError
-        finally:
-            if held:
-                self.source.hold(False)
+        return durably(act, self.source, self.store, self.pulse, self._stop)

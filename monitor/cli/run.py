@@ -1,5 +1,6 @@
 """`tripswitch run`: the daemon."""
 
+import logging
 import shlex
 import signal
 import sys
@@ -28,21 +29,33 @@ def run(
         bool, typer.Option("--json", help="Print one JSON object with counts at the end.")
     ] = False,
 ) -> None:
-    """Watch the stream until stopped: learn, alert, cut off. SIGTERM or Ctrl-C saves and ends."""
+    """Watch the stream until stopped: learn, alert, cut off. SIGTERM or Ctrl-C saves and ends.
+
+    SIGHUP reads the settings again; bad ones change nothing.
+    """
     log.set_up(verbose=verbose)
+    if not sys.stderr.isatty():
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)  # also as process 1 of a container, which has no default
     chosen = settings.load(config)
+    log.set_up(verbose=verbose, as_json=chosen.log.format == "json")
     if as_json:
         alerts = chosen.alerts.model_copy(update={"terminal": False})  # stdout is for the JSON
         chosen = chosen.model_copy(update={"alerts": alerts})
     service = build(chosen, sys.stdout)
-    typer.echo(_headline(chosen, service), err=True)
+    headline = _headline(chosen, service)
+    if chosen.log.format == "json":
+        logging.getLogger(__name__).info("%s", " ".join(headline.split()))
+    else:
+        typer.echo(headline, err=True)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         service.worker.stop()
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+    if not sys.stderr.isatty():  # there it means that the terminal is gone
+        signal.signal(signal.SIGHUP, lambda *_: service.reload.ask(config))
     with ExitStack() as beside:
         if chosen.serve.enabled:
             service.watch_child(beside.enter_context(ServeChild(command(config))))

@@ -35,4 +35,6 @@ def serve(
             print_json({"url": url})
         logging.getLogger(__name__).info("serving on %s", url)
 
-    answer(settings.load(config), on_listening=tell, while_stdin_is_open=while_stdin_is_open)
+    chosen = settings.load(config)
+    log.set_up(verbose=verbose, as_json=chosen.log.format == "json")
+    answer(chosen, on_listening=tell, while_stdin_is_open=while_stdin_is_open)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from alerting.trip_policy import Guards, Rule
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Response:
     """How this service responds to anomalies.
 
@@ -34,3 +34,12 @@ class Response:
     alerts_per_week: float | None = None
     together_s: float = 300.0
     storm_agents: int = 50
+
+    def follow(self, other: "Response") -> None:
+        """Respond as another one does from now on, for everybody who holds this one.
+
+        Who can be told, and which points there are, stays.
+        """
+        self.rules, self.guards, self.quiet_s = other.rules, other.guards, other.quiet_s
+        self.alerts_per_week = other.alerts_per_week
+        self.together_s, self.storm_agents = other.together_s, other.storm_agents

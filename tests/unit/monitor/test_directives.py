@@ -199,7 +199,7 @@ def test_a_commit_whose_answer_was_lost_is_applied_once(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = tmp_path / "events.jsonl"
-    monkeypatch.setattr("monitor.worker.RETRY_S", 0.01)
+    monkeypatch.setattr("monitor.durable.RETRY_S", 0.01)
     worker = make(store, log, checkpoint_s=NEVER_S)
     write(log, LINES[:600])
     drain(worker)

@@ -4,6 +4,7 @@ from prometheus_client import CollectorRegistry
 
 from alerting.health import RULES
 from monitor.gauges import Gauges
+from monitor.status import Status
 from tests.kit.events import raw_event
 from tests.kit.metric_names import idle_service
 
@@ -30,4 +31,7 @@ def test_what_the_daemon_does_is_told_without_any_agent(tmp_path: Path) -> None:
     assert {value("condition", kind=kind) for kind in RULES} <= {0.0, 1.0}
     labels = [s.labels for family in registry.collect() for s in family.samples]
     assert not any("agent" in text for of in labels for text in of.values())
+    line = Status(service.worker, service.health).line()
+    assert "1 partitions; 3 events" in line
+    assert "1 refused; 3 agents in memory; observing" in line
     service.close()

@@ -118,7 +118,7 @@ def test_while_the_store_fails_nothing_is_dropped(
     lines, log = odd_stream(), tmp_path / "events.jsonl"
     log.write_bytes(b"\n".join(lines) + b"\n")
     worker = make(store, log)
-    monkeypatch.setattr("monitor.worker.RETRY_S", 0.01)
+    monkeypatch.setattr("monitor.durable.RETRY_S", 0.01)
     real, failures = store.ledger, iter(range(5))
 
     def failing() -> object:
@@ -137,7 +137,7 @@ def test_a_full_disk_is_said_and_survived(
 ) -> None:
     from monitor.config import StoreConfig
 
-    monkeypatch.setattr("monitor.worker.RETRY_S", 0.01)
+    monkeypatch.setattr("monitor.durable.RETRY_S", 0.01)
     store = Store.open(StoreConfig(url=f"sqlite:///{tmp_path}/ledger.db"))
     lines, log = odd_stream(), tmp_path / "events.jsonl"
     log.write_bytes(b"\n".join(lines) + b"\n")

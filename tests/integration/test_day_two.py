@@ -1,0 +1,82 @@
+"""What operators do to a running daemon: reload, stop at a bad moment."""
+
+import signal
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from monitor.config import StoreConfig
+from monitor.store import Store, inventory
+from tests.kit.daemon import Daemon
+from tests.kit.events import START_S, raw_event
+
+SHADOW = """
+[[boundaries]]
+tools = ["read_ledger"]
+mode = "alert"
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> dict[str, str]:
+    file = tmp_path / "tripswitch.toml"
+    file.write_text("")
+    return {
+        "TRIPSWITCH_CONFIG": str(file),
+        "TRIPSWITCH_SOURCE__PATH": str(tmp_path / "events.jsonl"),
+        "TRIPSWITCH_STORE__URL": f"sqlite:///{tmp_path / 'ledger.db'}",
+        "TRIPSWITCH_STORE__CHECKPOINT_INTERVAL_S": "0.2",
+    }
+
+
+def write(tmp_path: Path, number: int, tool: str, **fields: str) -> None:
+    with (tmp_path / "events.jsonl").open("ab") as log:
+        log.write(raw_event(number, START_S + number, tool=tool, **fields) + b"\n")
+
+
+def profiles(settings: dict[str, str]) -> int:
+    """How many the checkpoints hold."""
+    store = Store.open(StoreConfig(url=settings["TRIPSWITCH_STORE__URL"]))
+    with closing(store), store.read_state() as state:
+        return inventory.tally(state)[0]
+
+
+def test_a_reload_takes_over_boundaries_and_a_bad_file_changes_nothing(
+    tmp_path: Path, settings: dict[str, str]
+) -> None:
+    file = tmp_path / "tripswitch.toml"
+    daemon = Daemon(tmp_path, settings)
+    write(tmp_path, 1, "transfer_money")
+    daemon.start()
+    daemon.wait_for(lambda: profiles(settings) == 1)
+    file.write_text(SHADOW + "\n[kafka]\nclient_id = 'other'\n")
+    daemon.reload()
+    daemon.wait_for(
+        lambda: "settings reloaded; a restart is needed for kafka" in daemon.log.read_text()
+    )
+    write(tmp_path, 2, "transfer_money")
+    daemon.wait_for(lambda: "did “transfer_money”" in daemon.log.read_text())
+    assert daemon.log.read_text().count("alert opened") == 1  # what was judged before stays judged
+    file.write_text("[[boundaries]]\ntols = ['x']\n")
+    daemon.reload()
+    daemon.wait_for(lambda: "reload refused, all stays as it was" in daemon.log.read_text())
+    assert "did you mean 'tools'?" in daemon.log.read_text()
+    write(tmp_path, 3, "wipe_disk", agent_id="other")
+    daemon.wait_for(lambda: "did “wipe_disk”" in daemon.log.read_text())
+    assert daemon.stop() == 0
+
+
+def test_it_stops_at_any_moment(tmp_path: Path, settings: dict[str, str]) -> None:
+    """Also while it starts: nothing is left that a next start would stumble over."""
+    for number, pause_s in enumerate((0.2, 1.0, 3.0)):
+        write(tmp_path, number, "read_ledger", agent_id=f"agent-{number}")
+        daemon = Daemon(tmp_path, settings)
+        daemon.start()
+        time.sleep(pause_s)
+        assert daemon.stop() in (0, -signal.SIGTERM)  # the latter before Python itself was up
+    daemon = Daemon(tmp_path, settings)
+    daemon.start()
+    daemon.wait_for(lambda: profiles(settings) == 3)
+    assert daemon.stop() == 0
