@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check format bench bench-detection bench-gateway bench-trips chaos lock migration clean
+.PHONY: help demo run test check format bench bench-detection bench-gateway bench-trips chaos chaos-alerts lock migration clean
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 25
@@ -54,6 +54,9 @@ bench-gateway: $(READY) ## measure how long a gateway waits for a decision; JSON
 
 chaos: $(READY) ## trips while all that can die dies, on both databases: CHAOS_TRIPS=500 CHAOS_SEED=
 	@CHAOS_TRIPS=$(or $(CHAOS_TRIPS),500) CHAOS_SEED=$(CHAOS_SEED) $(BIN)/python -m pytest -s tests/scenario/test_chaos_trips.py $(ARGS)
+
+chaos-alerts: $(READY) ## kill -9 while alerts are told, on both databases: KILLS=200
+	@TRIPSWITCH_KILLS=$(or $(KILLS),200) $(BIN)/python -m pytest -s tests/scenario/test_killed_while_telling.py $(ARGS)
 
 lock: $(READY) ## resolve the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra dev --output-file requirements.lock pyproject.toml

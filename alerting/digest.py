@@ -80,6 +80,8 @@ class Facts:
         Agents that went beyond their approved profile: id, share of the week's runs, by what.
     expiring, standing
         Valid grants: agent, scope, and when one ends or since when the other stands.
+    unused
+        Of the standing ones those whose agent did not act in the period: nobody needed them.
     trips
         Agent, and what became of it.
     conditions
@@ -100,6 +102,7 @@ class Facts:
     creep: Sequence[tuple[str, float, str]] = ()
     expiring: Sequence[tuple[str, str, datetime]] = ()
     standing: Sequence[tuple[str, str, datetime]] = ()
+    unused: Sequence[tuple[str, str, datetime]] = ()
     trips: Sequence[tuple[str, str]] = ()
     conditions: Sequence[str] = ()
 
@@ -153,6 +156,9 @@ def details(facts: Facts) -> tuple[tuple[str, str], ...]:
     if facts.standing:
         standing = [f"{agent} {scope} since {_day(at)}" for agent, scope, at in facts.standing]
         told.append(("standing grants", _some(standing)))
+    if facts.unused:
+        unused = [f"{agent} {scope} since {_day(at)}" for agent, scope, at in facts.unused]
+        told.append(("standing grants unused", f"{_some(unused)}: their agents did not act"))
     if facts.conditions:
         told.append(("the monitor itself", _some(facts.conditions)))
     return tuple(told)

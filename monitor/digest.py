@@ -14,6 +14,7 @@ from sqlalchemy import Connection, select
 
 from alerting.alert import QUIET, Alert
 from alerting.digest import Every, Facts, Period, message, period
+from alerting.grants import Grant
 from alerting.killswitch import PERSONS
 from alerting.routes import Owner, Routing, Subject
 from detectors.digest import counted
@@ -154,10 +155,8 @@ class _Gathered:
             ]
             self.conditions = conditions.between(ledger, since_s, until_s, 50)
         with store.read_state() as state:
-            self.roles = _roles(
-                state,
-                {grant.agent_id for grant in self.grants} | {one.agent_id for one in self.trips},
-            )
+            about = {grant.agent_id for grant in self.grants}
+            self.roles, self.seen_s = _seen(state, about | {one.agent_id for one in self.trips})
         self.roles |= {one.summary.agent_id: one.summary.role for one in self.known}
         self.roles |= {alert.agent_id: alert.role for alert in self.alerts if alert.role}
 
@@ -191,6 +190,10 @@ class _Gathered:
             for grant in grants
             if grant.expires_at is not None and grant.expires_at < until_s + _EXPIRES_WITHIN_S
         ]
+        standing = sorted(
+            (grant for grant in grants if grant.expires_at is None),
+            key=lambda grant: grant.granted_at,
+        )
         creep = sorted(
             (one for one in self.drifts if one.beyond and one.share > 0 and is_in(one.agent_id)),
             key=lambda one: -one.share,
@@ -212,16 +215,21 @@ class _Gathered:
                 (grant.agent_id, grant.scope, self._at(grant.expires_at or 0.0))
                 for grant in sorted(ending, key=lambda grant: grant.expires_at or 0.0)
             ],
-            standing=[
-                (grant.agent_id, grant.scope, self._at(grant.granted_at))
-                for grant in sorted(grants, key=lambda grant: grant.granted_at)
-                if grant.expires_at is None
+            standing=[self._granted(grant) for grant in standing],
+            unused=[
+                self._granted(grant)
+                for grant in standing
+                if self.seen_s.get(grant.agent_id, 0.0) < self.period.since.timestamp()
+                and grant.granted_at < self.period.since.timestamp()
             ],
             trips=[(one.agent_id, _how(one)) for one in self.trips if is_in(one.agent_id)],
             conditions=[f"{one.kind} of {one.subject}: {one.text}" for one in self.conditions]
             if owner is None
             else (),
         )
+
+    def _granted(self, grant: Grant) -> tuple[str, str, datetime]:
+        return grant.agent_id, grant.scope, self._at(grant.granted_at)
 
     def _at(self, time_s: float) -> datetime:
         return datetime.fromtimestamp(time_s, self.period.until.tzinfo)
@@ -237,15 +245,18 @@ def _alerts(ledger: Connection, since_s: float, until_s: float) -> list[Alert]:
     return [Alert.model_validate_json(doc) for doc in ledger.execute(query).scalars()]
 
 
-def _roles(state: Connection, agent_ids: set[str]) -> dict[str, str | None]:
-    found: dict[str, str | None] = {}
+def _seen(state: Connection, agent_ids: set[str]) -> tuple[dict[str, str | None], dict[str, float]]:
+    """The agents' roles, and when each acted last."""
+    roles: dict[str, str | None] = {}
+    last_s: dict[str, float] = {}
     wanted = list(agent_ids)
     for start in range(0, len(wanted), _MAX_PARAMETERS):
-        query = select(profiles.c.agent_id, profiles.c.role).where(
+        query = select(profiles.c.agent_id, profiles.c.role, profiles.c.last_seen).where(
             profiles.c.agent_id.in_(wanted[start : start + _MAX_PARAMETERS])
         )
-        found |= {row.agent_id: row.role for row in state.execute(query)}
-    return found
+        for row in state.execute(query.order_by(profiles.c.last_seen)):
+            roles[row.agent_id], last_s[row.agent_id] = row.role, row.last_seen
+    return roles, last_s
 
 
 def _is_judged(alert: Alert) -> bool:

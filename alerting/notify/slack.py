@@ -22,7 +22,7 @@ from detectors.finding import Severity
 SILENT: Final = frozenset[MessageKind](("updated",))
 """Kinds of which the root tells enough."""
 GAP_S: Final = 1.0
-"""Slack takes about one message a second in a channel."""
+"""Slack takes about one message a second in a channel, and a few at once: the urgent ones."""
 
 _REFUSED_FORM: Final = frozenset(
     ("invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long")
@@ -66,7 +66,7 @@ class SlackReceiver:
     buttons
         Whether there is somebody to press buttons for: Socket Mode is on.
     gap_s
-        How long to wait between two messages, in seconds.
+        How long to wait between two messages, in seconds; what is urgent does not wait.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class SlackReceiver:
         """
         known = attempt == 1 or self._refused.pop(key, 0) == attempt - 1
         if thread is None or message.kind not in SILENT:
-            self._await_turn()
+            self._await_turn(urgent=_is_urgent(message))
 
         def tell(limit: Limit) -> str | None:
             this = _Attempt(message, key, in_doubt=not known, limit=limit)
@@ -206,9 +206,10 @@ class SlackReceiver:
                 return True
         return True
 
-    def _await_turn(self) -> None:
+    def _await_turn(self, *, urgent: bool) -> None:
         """Keep the gap between two messages; that is no part of the time that Slack has."""
-        time.sleep(max(0.0, self._free_at_s - time.monotonic()))
+        if not urgent:
+            time.sleep(max(0.0, self._free_at_s - time.monotonic()))
         self._free_at_s = time.monotonic() + self._gap_s
 
 

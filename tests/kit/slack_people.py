@@ -25,8 +25,6 @@ class People:
         self._numbers = itertools.count(1)
         self.answers: dict[str, list[dict[str, Any]]] = {}
         """By envelope: each acknowledgement's payload."""
-        self.sent_at_s: dict[str, float] = {}
-        self.answered_at_s: dict[str, float] = {}
         self.connected = 0
         """How many connections there were."""
         self._server = serve(self._handle, "127.0.0.1", 0)
@@ -103,7 +101,6 @@ class People:
             "payload": payload,
             "accepts_response_payload": kind != "events_api",
         }
-        self.sent_at_s.setdefault(envelope_id, time.monotonic())
         self._newest().send(json.dumps(envelope))
         return envelope_id
 
@@ -165,7 +162,6 @@ class People:
                     self.answers.setdefault(answer["envelope_id"], []).append(
                         answer.get("payload") or {}
                     )
-                    self.answered_at_s.setdefault(answer["envelope_id"], time.monotonic())
                     self._changed.notify_all()
         with self._changed:
             if connection in self._connections:

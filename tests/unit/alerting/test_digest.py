@@ -67,6 +67,7 @@ def test_what_it_tells() -> None:
         creep=[("a\x1b[2J", 0.5, "2 tools")],
         expiring=[("a", "mail.*", at(2026, 5, 7, 9))],
         standing=[("b", "pay", at(2026, 1, 1, 9))],
+        unused=[("b", "pay", at(2026, 1, 1, 9))],
         trips=[("c", "by itself")],
         conditions=["lag of topic: far behind"],
     )
@@ -77,6 +78,7 @@ def test_what_it_tells() -> None:
     assert told["still learning"] == "8 of 9 agents: a; b and 6 more"
     assert told["grants about to end"] == "a mail.* on 2026-05-07"
     assert told["standing grants"] == "b pay since 2026-01-01"
+    assert told["standing grants unused"] == "b pay since 2026-01-01: their agents did not act"
     shown = render(message(facts, at(2026, 5, 6, 9)))
     assert (
         shown.headline == "daily digest of payroll team, 2026-05-05 08:00 to 2026-05-06 08:00 CEST"

@@ -198,6 +198,13 @@ def test_one_message_a_second(slack: SlackServer) -> None:
     assert time.monotonic() - began_s >= 0.4
 
 
+def test_what_is_urgent_does_not_wait_for_its_turn(slack: SlackServer) -> None:
+    to = receiver(slack, gap_s=3600.0)
+    for key in ("k1", "k2"):
+        to.send(message(severity=Severity.CRITICAL), key)
+    assert len(slack.accepted) == 2
+
+
 def test_a_hang_in_the_search_ends_in_time(slack: SlackServer) -> None:
     slack.script.append(HANG)
     with pytest.raises(DeliveryError) as caught:

@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from alerting.health import Condition
 from alerting.message import Message
@@ -15,7 +15,7 @@ from monitor.config_health import DigestConfig
 from monitor.digest import Digests, gather, newest
 from monitor.ledger import alerts, conditions, grants, trips
 from monitor.store import Store
-from monitor.store.schema import outbox
+from monitor.store.schema import outbox, profiles
 from tests.kit.messages import alert, anomaly
 
 DUE = datetime(2026, 5, 6, 6, 0, tzinfo=UTC)
@@ -137,6 +137,29 @@ def test_what_is_gathered(store: Store) -> None:
     assert [one[:2] for one in facts.expiring] == [("agent-2", "mail.*")]
     assert facts.trips == [("agent-9", "by os:a, contained in 0.0 s")]
     assert facts.conditions == ["lag of topic: far behind"]
+
+
+def test_a_standing_grant_of_an_agent_that_did_not_act_is_unused(store: Store) -> None:
+    long_ago = (DUE - timedelta(days=20)).timestamp()
+    with store.ledger() as ledger:
+        for agent_id in ("acts", "rests", "never seen"):
+            grants.add(
+                ledger, agent_id=agent_id, scope="mail.*", reason="r", granted_by="os:a",
+                now_s=long_ago, expires_at=None,
+            )  # fmt: skip
+    row = {
+        "source": "log", "partition": 0, "first_seen": long_ago, "events": 1, "checksum": b"",
+        "learned": '{"run": [1, null]}', "body": b"",
+    }  # fmt: skip
+    with store.state() as state:
+        for agent_id, ago in (("acts", 1), ("rests", 48)):
+            last_s = (DUE - timedelta(hours=ago)).timestamp()
+            state.execute(insert(profiles).values(agent_id=agent_id, last_seen=last_s, **row))
+    (daily,) = gather(CONFIG, store, ("slack",), newest(CONFIG, "daily", DUE))
+    (weekly,) = gather(CONFIG, store, ("slack",), newest(CONFIG, "weekly", DUE))
+    assert len(daily.standing) == 3
+    assert {one[0] for one in daily.unused} == {"rests", "never seen"}
+    assert [one[0] for one in weekly.unused] == ["never seen"]
 
 
 def test_each_owner_gets_what_is_theirs_and_nobody_s_is_told_too(store: Store) -> None:

@@ -32,7 +32,7 @@ from monitor.slack_socket import SlackSocket
 from monitor.store import Store
 from monitor.store.schema import requests as table
 from tests.kit.messages import HOSTILE, anomaly, message
-from tests.kit.slack_server import APP_TOKEN, CHANNEL, TOKEN, Answer, SlackServer
+from tests.kit.slack_server import APP_TOKEN, CHANNEL, HANG, TOKEN, Answer, SlackServer
 
 RESPONSE = Response(
     rules=[],
@@ -306,10 +306,10 @@ def test_what_was_taken_in_before_a_crash_is_done_after_it(
 def test_envelopes_are_acknowledged_in_time_while_slack_and_the_store_are_slow(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Both hang for longer than a test waits for an acknowledgement."""
     room.alarm("payroll-7")
-    room.slack.fault = lambda p: Answer(slow_s=5.0) if p.method == "views.open" else None
-    first = room.people.press("kill", ANN)
-    room.people.wait_for(first)
+    room.slack.fault = lambda p: HANG if p.method == "views.open" else None
+    room.people.wait_for(room.people.press("kill", ANN))
     hold = threading.Event()
     real = requests.take_in
 
@@ -318,11 +318,7 @@ def test_envelopes_are_acknowledged_in_time_while_slack_and_the_store_are_slow(
         return real(*args, **named)
 
     monkeypatch.setattr("monitor.slack_socket.requests.take_in", slow)
-    second = room.people.press("acknowledge", BOB)
-    room.people.wait_for(second)
-    for envelope in (first, second):
-        took_s = room.people.answered_at_s[envelope] - room.people.sent_at_s[envelope]
-        assert took_s < 3.0
+    room.people.wait_for(room.people.press("acknowledge", BOB))
     assert room.rows() == [], "acknowledged before it was kept, for the store was too slow"
     hold.set()
     assert "is yours" in room.told(BOB)
