@@ -10,6 +10,7 @@ from alerting.grants import Decision, Grant
 from alerting.killswitch import OPEN, AgentState
 from monitor.ledger.agents import Standing
 from monitor.ledger.approvals import Approval
+from monitor.ledger.mutes import MuteRow
 from monitor.ledger.tokens import Token
 from monitor.ledger.trip import Point, Trip
 
@@ -145,4 +146,25 @@ def token_document(token: Token, now_s: float) -> dict[str, Any]:
         "expires_at": iso(token.expires_at),
         "revoked_at": iso(token.revoked_at),
         "revoked_by": token.revoked_by,
+    }
+
+
+def mute_document(one: MuteRow) -> dict[str, Any]:
+    """A mute."""
+    matcher = one.matcher
+    return {
+        "mute_id": one.mute_id,
+        "agent": matcher.agent,
+        "role": matcher.role,
+        "detector": matcher.detector,
+        "target": matcher.target,
+        "detectors": list(matcher.detectors),
+        "tools_and_targets": [list(pair) for pair in matcher.tools_and_targets],
+        "reason": one.reason,
+        "muted_by": one.muted_by,
+        "since": iso(one.since),
+        "until": iso(one.until),
+        "ended_at": iso(one.ended_at),
+        "ended_by": one.ended_by,
+        "hidden": one.hidden,
     }

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from sqlalchemy import Connection
 
 from monitor import orders, rehearsal
+from monitor.agent_document import agent_document
 from monitor.api.access import BackendOf, Gateway, Operator, Viewer
 from monitor.api.answers import PROBLEMS, STATUS, Answer, log_down
 from monitor.api.backend import Backend, StoreDownError
@@ -16,8 +17,9 @@ from monitor.config import Config
 from monitor.documents import decision_document, grant_document, standing_document
 from monitor.errors import UsageError
 from monitor.ledger import agents, grants, hold
+from monitor.ledger.alerts import open_alerts
 from monitor.ledger.trips import Trip
-from monitor.store import Store
+from monitor.store import Store, inventory
 
 router = APIRouter(prefix="/v1/agents", tags=["agents"], responses=PROBLEMS)
 
@@ -46,6 +48,28 @@ async def _scope(
 Agent = Annotated[str, Depends(_agent)]
 Scope = Annotated[str | None, Depends(_scope)]
 Limit = Annotated[int, Query(ge=1, le=1000, description="At most so many, the newest first.")]
+
+
+@router.get("")
+async def list_agents(
+    backend: BackendOf,
+    _: Viewer,
+    role: Annotated[str | None, Query(max_length=1024, description="Of this role alone.")] = None,
+    limit: Limit = 50,
+) -> Answer:
+    """Who acts, the last seen first; each as in `tripswitch agents --json`."""
+    if role is not None and "\x00" in role:
+        raise UsageError("role: holds a NUL")
+
+    def listed(_: Config, store: Store) -> list[dict[str, Any]]:
+        with store.read_state() as saved:
+            found = inventory.newest(saved, role=role, calibrated=None, limit=limit)
+        ids = [known.summary.agent_id for known in found]
+        with store.read() as ledger:
+            orders, alerts = agents.standings(ledger, ids), open_alerts(ledger, ids, lock=False)
+        return [agent_document(known, orders, alerts) for known in found]
+
+    return Answer({"agents": await backend.order(listed)})
 
 
 @router.get("/{agent_id:path}/grants", summary="May this agent do this?")

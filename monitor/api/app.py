@@ -4,7 +4,7 @@ from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI
 
-from monitor.api import agents, many, records
+from monitor.api import agents, desk, many, records
 from monitor.api.access import BackendOf
 from monitor.api.answers import Answer, add_handlers
 from monitor.api.backend import Backend, StoreDownError
@@ -50,7 +50,7 @@ def create_app(backend: Backend) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.backend = backend
-    for router in (health, records.router, many.router, agents.router):
+    for router in (health, records.router, desk.router, many.router, agents.router):
         app.include_router(router)
     add_handlers(app)
     app.add_middleware(Edge)

@@ -1,8 +1,8 @@
 """What orders over the network say. A key that is unknown is an error, as in the settings."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, field_validator, model_validator
 
 from monitor.duration import parse_duration
 from monitor.errors import UsageError
@@ -10,6 +10,9 @@ from monitor.ledger.tokens import Role
 
 Reason = Annotated[str, Field(min_length=1, max_length=2000, pattern=r"\S")]
 """Why; kept in the audit."""
+
+
+Pattern = Annotated[str, Field(min_length=1, max_length=1024)] | None
 
 
 class Body(BaseModel):
@@ -22,7 +25,7 @@ class KillBody(Body):
     """An order to cut an agent off."""
 
     reason: Reason
-    dry_run: bool = False
+    dry_run: StrictBool = False
     """Only say what would be done."""
 
 
@@ -30,9 +33,9 @@ class RestoreBody(Body):
     """An order to give an agent back."""
 
     reason: Reason
-    probation_s: Annotated[float, Field(ge=0, le=31_536_000)] | None = None
+    probation_s: Annotated[float, Field(strict=True, ge=0, le=31_536_000)] | None = None
     """How long it is watched more tightly; by default `trip.probation_s`."""
-    dry_run: bool = False
+    dry_run: StrictBool = False
     """Only say what would be done."""
 
 
@@ -40,7 +43,7 @@ class Many(Body):
     """Base of orders about many: a role, or every agent by its own word."""
 
     role: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
-    everyone: Annotated[bool, Field(alias="all", description="Every agent.")] = False
+    everyone: Annotated[StrictBool, Field(alias="all", description="Every agent.")] = False
 
     @model_validator(mode="after")
     def _names_one(self) -> Self:
@@ -95,7 +98,7 @@ class GrantBody(Lasting):
     scope: Annotated[str, Field(min_length=1, max_length=1024)]
     """What the agent may do; a shell pattern such as `mail.*`."""
     reason: Reason
-    standing: bool = False
+    standing: StrictBool = False
 
     @model_validator(mode="after")
     def _has_an_end_or_says_so(self) -> Self:
@@ -109,3 +112,27 @@ class TokenBody(Lasting):
 
     name: Annotated[str, Field(min_length=1, max_length=64)]
     role: Role
+
+
+class ReasonBody(Body):
+    """What somebody says of an alert."""
+
+    reason: Reason
+
+
+class ExpectedBody(Lasting):
+    """Why it was as it should be; with `for` an exception until then, and nothing is learned."""
+
+    reason: Reason
+    scope: Literal["terms", "level"] | None = None
+    """Only what is used, or only how much and when; by default both."""
+
+
+class MuteBody(Lasting):
+    """What nobody wants to hear of, and for how long; texts may be shell patterns."""
+
+    reason: Reason
+    agent: Pattern = None
+    role: Pattern = None
+    detector: Pattern = None
+    target: Pattern = None

@@ -67,7 +67,7 @@ async def list_holds(backend: BackendOf, _: Viewer, limit: Limit = 20) -> Answer
     return Answer({"holds": await backend.read(listed)})
 
 
-@router.post("/holds", status_code=202)
+@router.post("/holds", status_code=202, responses={200: {"description": "What would be done"}})
 async def ask(body: HoldBody, backend: BackendOf, by: Operator) -> Answer:
     """Ask to cut off a role or every agent; nothing is, until another person has approved it."""
     said: dict[str, Any] = {"role": body.role, "reason": body.reason}

@@ -25,9 +25,10 @@ async def _agent(
     return agent
 
 
-async def _reason(
+async def reason_given(
     reason: Annotated[str, Query(max_length=2000, description="Why; kept in the audit.")],
 ) -> str:
+    """Why, of a request without a body."""
     if not reason.strip():
         raise UsageError("reason: is empty: say why, for those who ask later")
     return reason
@@ -71,7 +72,7 @@ async def get_trip(trip_id: Id, backend: BackendOf, _: Viewer) -> Answer:
 
 @router.delete("/grants/{grant_id}", tags=["agents"])
 async def revoke_grant(
-    grant_id: Id, backend: BackendOf, by: Operator, reason: Annotated[str, Depends(_reason)]
+    grant_id: Id, backend: BackendOf, by: Operator, reason: Annotated[str, Depends(reason_given)]
 ) -> Answer:
     """Revoke one grant for good, from this moment."""
     wanted = decoded(grant_id)

@@ -1,9 +1,7 @@
 """`tripswitch agents`: who acts, since when, and how well it is known."""
 
 from contextlib import closing
-from datetime import UTC, datetime
-from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -14,6 +12,7 @@ from alerting.alert import Alert
 from alerting.killswitch import AgentState
 from alerting.render import clean
 from baselines.summary import EPISODES_TO_LEARN, Learned
+from monitor.agent_document import State, agent_document, event_iso
 from monitor.cli.app import ConfigOption, JsonOption, app, open_store, print_json_lines
 from monitor.cli.approval import approval_app
 from monitor.ledger.agents import Standing, standings
@@ -24,16 +23,6 @@ from monitor.store.inventory import Known
 PIPE_WIDTH: Final = 200
 """Columns where the output is no terminal: nothing should be cut for a reader that is a program."""
 MAX_LISTED: Final = 100_000
-
-_LATEST_S: Final = 253_402_300_799.0  # 9999-12-31T23:59:59Z; what lies beyond is no date here
-_EARLIEST_S: Final = -62_135_596_800.0
-
-
-class State(StrEnum):
-    """How well an agent is known, by its runs."""
-
-    LEARNING = "learning"
-    CALIBRATED = "calibrated"
 
 
 agents_app = typer.Typer(rich_markup_mode=None)
@@ -74,7 +63,7 @@ def list_(
         with store.read() as ledger:
             orders, alerts = standings(ledger, ids), open_alerts(ledger, ids, lock=False)
     if as_json:
-        print_json_lines(_document(known, orders, alerts) for known in shown)
+        print_json_lines(agent_document(known, orders, alerts) for known in shown)
     elif shown:
         _print(shown, orders, alerts)
         if len(found) > limit:
@@ -86,48 +75,6 @@ def list_(
         )
     else:
         typer.echo("no agents of this kind" if role or state else "no agents were seen yet")
-
-
-def _document(
-    known: Known, orders: dict[str, Standing], alerts: dict[str, Alert]
-) -> dict[str, Any]:
-    """One agent as JSON; the names are a contract."""
-    summary = known.summary
-    order, alert = orders.get(summary.agent_id), alerts.get(summary.agent_id)
-    return {
-        "agent_id": summary.agent_id,
-        "role": summary.role,
-        "agent_version": summary.agent_version,
-        "first_seen": _iso(summary.first_seen_s),
-        "last_seen": _iso(summary.last_seen_s),
-        "events": summary.events,
-        **_learned_document(summary.learned["run"]),
-        "learned": {family: _learned_document(of) for family, of in summary.learned.items()},
-        "standing": order.state if order else AgentState.ACTIVE,
-        "standing_since": _iso(order.since_s) if order else None,
-        "trip_id": order.trip_id if order else None,
-        "alert": alert
-        and {
-            "alert_id": alert.alert_id,
-            "severity": alert.severity.label,
-            "state": alert.state,
-            "opened_at": alert.opened_at.isoformat(),
-            "anomaly_count": alert.anomaly_count,
-        },
-        "seen_in": [
-            {"source": seen.source, "partition": seen.partition, "at": _iso(seen.last_seen_s)}
-            for seen in known.sightings
-        ],
-    }
-
-
-def _learned_document(learned: Learned) -> dict[str, Any]:
-    return {
-        "state": State.LEARNING if learned.since_s is None else State.CALIBRATED,
-        "calibrated_since": None if learned.since_s is None else _iso(learned.since_s),
-        "episodes": learned.episodes,
-        "episodes_to_learn": EPISODES_TO_LEARN,
-    }
 
 
 def _print(listed: list[Known], orders: dict[str, Standing], alerts: dict[str, Alert]) -> None:
@@ -143,8 +90,8 @@ def _print(listed: list[Known], orders: dict[str, Standing], alerts: dict[str, A
             clean(summary.agent_id, 40),
             clean(summary.role or "-", 16),
             clean(summary.agent_version or "-", 12),
-            _iso(summary.first_seen_s)[:10],
-            _iso(summary.last_seen_s)[:16].replace("T", " "),
+            event_iso(summary.first_seen_s)[:10],
+            event_iso(summary.last_seen_s)[:16].replace("T", " "),
             f"{summary.events:,}",
             _learned(summary.learned["run"]),
             _now(known, orders.get(summary.agent_id), alerts.get(summary.agent_id)),
@@ -158,7 +105,7 @@ def _print(listed: list[Known], orders: dict[str, Standing], alerts: dict[str, A
 def _learned(runs: Learned) -> str:
     if runs.since_s is None:
         return f"learning, {runs.episodes} of {EPISODES_TO_LEARN} runs"
-    return f"calibrated since {_iso(runs.since_s)[:10]}"
+    return f"calibrated since {event_iso(runs.since_s)[:10]}"
 
 
 def _now(known: Known, order: Standing | None, alert: Alert | None) -> str:
@@ -171,9 +118,3 @@ def _now(known: Known, order: Standing | None, alert: Alert | None) -> str:
     if len(known.sightings) > 1:
         told.append(f"seen in {len(known.sightings)} partitions")
     return ", ".join(told) or "active"
-
-
-def _iso(time_s: float) -> str:
-    """Event time as RFC 3339; an agent may name a time that no calendar here reaches."""
-    bounded_s = min(max(time_s, _EARLIEST_S), _LATEST_S)
-    return datetime.fromtimestamp(bounded_s, UTC).isoformat(timespec="seconds")

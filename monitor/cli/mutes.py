@@ -17,10 +17,9 @@ from monitor.cli.app import (
     print_json,
     print_json_lines,
 )
-from monitor.documents import iso
+from monitor.documents import iso, mute_document
 from monitor.duration import parse_duration
 from monitor.ledger import mutes as ledger_mutes
-from monitor.ledger.mutes import MuteRow
 from monitor.routing import routing
 
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; kept in the audit.")]
@@ -54,7 +53,7 @@ def mute(
             ledger, matcher, reason=reason, by=operator(), now_s=time.time(), lasts_s=lasts_s
         )
     if as_json:
-        print_json(_document(begun))
+        print_json(mute_document(begun))
     else:
         typer.echo(f"mute {begun.mute_id}: {clean(matcher.words, 300)}, until {iso(begun.until)}")
 
@@ -72,7 +71,7 @@ def mutes(
     with closing(store), store.read() as ledger:
         found = ledger_mutes.newest(ledger, now_s=None if every else now_s, limit=limit)
     if as_json:
-        print_json_lines(_document(one) for one in found)
+        print_json_lines(mute_document(one) for one in found)
         return
     for one in found:
         state = "on" if one.is_on(now_s) else "over"
@@ -103,26 +102,6 @@ def unmute(
             now_s=time.time(),
         )
     if as_json:
-        print_json(_document(ended))
+        print_json(mute_document(ended))
     else:
         typer.echo(f"mute {ended.mute_id} is over; it kept {ended.hidden:,} alerts back")
-
-
-def _document(one: MuteRow) -> dict[str, Any]:
-    matcher = one.matcher
-    return {
-        "mute_id": one.mute_id,
-        "agent": matcher.agent,
-        "role": matcher.role,
-        "detector": matcher.detector,
-        "target": matcher.target,
-        "detectors": list(matcher.detectors),
-        "tools_and_targets": [list(pair) for pair in matcher.tools_and_targets],
-        "reason": one.reason,
-        "muted_by": one.muted_by,
-        "since": iso(one.since),
-        "until": iso(one.until),
-        "ended_at": iso(one.ended_at),
-        "ended_by": one.ended_by,
-        "hidden": one.hidden,
-    }
