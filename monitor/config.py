@@ -196,8 +196,8 @@ class RetentionConfig(Section):
     anomalies_days: Annotated[float, Field(gt=0)] = 90.0
     """Anomalies, each with its evidence."""
     alerts_days: Annotated[float, Field(gt=0)] = 365.0
-    """Alerts that are resolved, incidents, trips that are over, and what was ordered and said about
-    them."""
+    """Alerts that are resolved, incidents, what profiles were taught, health conditions. Trips,
+    grants, mutes and decisions are kept."""
     outbox_days: Annotated[float, Field(gt=0)] = 30.0
     """Messages that were sent or given up."""
     audit_details_days: Annotated[float, Field(gt=0)] | None = None
