@@ -1,6 +1,5 @@
 """What a worker has done since it started, for people and for `run --json`."""
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -19,14 +18,14 @@ class Counts:
     changed_ids: int = 0
     late: int = 0
     checkpoints: int = 0
-    detectors: Counter[str] = field(default_factory=Counter)
+    detectors: dict[str, int] = field(default_factory=dict)
     """Anomalies of each detector."""
 
     def find(self, anomalies: Iterable[Anomaly]) -> None:
         """Take in what was found."""
         for anomaly in anomalies:
             self.anomalies += 1
-            self.detectors[anomaly.detector] += 1
+            self.detectors[anomaly.detector] = self.detectors.get(anomaly.detector, 0) + 1
 
     def add(self, tally: Tally) -> None:
         """Take over what a shard counted since its last checkpoint."""

@@ -22,8 +22,15 @@ NEEDS: Final[dict[tuple[str, str], Role | None]] = {
     ("GET", "/readyz"): PUBLIC,
     ("GET", "/openapi.json"): PUBLIC,
     ("GET", "/v1/alerts"): Role.VIEWER,
+    ("POST", "/v1/alerts/{alert_id}/ack"): Role.OPERATOR,
+    ("POST", "/v1/alerts/{alert_id}/resolve"): Role.OPERATOR,
+    ("POST", "/v1/alerts/{alert_id}/expected"): Role.OPERATOR,
+    ("GET", "/v1/mutes"): Role.VIEWER,
+    ("POST", "/v1/mutes"): Role.OPERATOR,
+    ("DELETE", "/v1/mutes/{mute_id}"): Role.OPERATOR,
     ("GET", "/v1/trips"): Role.VIEWER,
     ("GET", "/v1/trips/{trip_id}"): Role.VIEWER,
+    ("GET", "/v1/agents"): Role.VIEWER,
     ("GET", "/v1/agents/{agent_id:path}"): Role.VIEWER,
     ("GET", "/v1/agents/{agent_id:path}/grants"): Role.VIEWER,
     ("POST", "/v1/agents/{agent_id:path}/grants"): Role.OPERATOR,
@@ -43,6 +50,10 @@ NEEDS: Final[dict[tuple[str, str], Role | None]] = {
 """The contract. A route that is not here fails `test_every_route_has_a_role`."""
 
 BODIES: Final[dict[str, dict[str, Any]]] = {
+    "ack": {"reason": "r"},
+    "resolve": {"reason": "r"},
+    "expected": {"reason": "r"},
+    "mutes": {"agent": "a", "reason": "r", "for": "1h"},
     "grants": {"scope": "s", "reason": "r", "for": "1h"},
     "kill": {"reason": "r"},
     "restore": {"reason": "r"},
@@ -63,7 +74,15 @@ def api(store: Store, store_url: str) -> Iterator[httpx.Client]:
 def ask(
     api: httpx.Client, method: str, path: str, headers: dict[str, str] | None = None
 ) -> httpx.Response:
-    for name in ("agent_id:path", "trip_id", "grant_id", "approval_id", "name"):
+    for name in (
+        "agent_id:path",
+        "trip_id",
+        "grant_id",
+        "approval_id",
+        "alert_id",
+        "mute_id",
+        "name",
+    ):
         path = path.replace(f"{{{name}}}", "some")
     body = BODIES.get(path.rpartition("/")[2]) if method == "POST" else None
     query = {"reason": "r"} if method == "DELETE" else None
