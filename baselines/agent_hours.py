@@ -15,6 +15,10 @@ LEAST_NATS: Final = 3.0
 
 _MIN_HOURS: Final = 24
 """Of fewer, surprises are compared as they are."""
+_ANEW: Final = 24
+"""Once so many hours is said anew what is usual and allowed …"""
+_AT_ONCE: Final = 240
+"""… but for the first hours, each of which tells much."""
 _FADING: Final = 0.005
 """Weight of the newest hour in what is usual in an hour, once there were enough for that."""
 # The largest of many surprises is about Gumbel: its mean and spread in units of its scale.
@@ -29,7 +33,8 @@ class AgentHours:
     the windows of a bursty agent hang together. So each series of surprises (those of one level,
     singly and in runs) is first put in terms of its own largest in a usual hour. The score of an
     hour is the largest of these, and the agent's tail of such scores says what keeps the budget.
-    What is allowed stands for the whole hour.
+    What is usual and allowed stands for a day of such hours: an attack of hours must not raise,
+    with its first ones, the limit for those that follow.
 
     Parameters
     ----------
@@ -61,6 +66,8 @@ class AgentHours:
         "_limit",
         "_mean",
         "_powers",
+        "_spreads",
+        "_usual",
         "_variance",
         "end_s",
         "per_week",
@@ -84,12 +91,17 @@ class AgentHours:
         self._eased_nats = 0.0
         zeros = bytes(8 * 2 * len(first_nats))
         self._largest, self._mean, self._variance = (array("d", zeros) for _ in range(3))
-        self._allowed = self._allowances()
+        self._settle()
 
     @property
     def calibrated(self) -> bool:
         """Whether what is allowed follows from the agent's own hours."""
         return self._limit < inf
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to `allow` anew."""
+        return self._hours < _AT_ONCE or self._hours % _ANEW == 0
 
     def allowed(self, level: int) -> tuple[float, float]:
         """How surprising a window of a level may be, in nats: by itself, and as part of a run."""
@@ -108,7 +120,7 @@ class AgentHours:
         return max(self._standard(2 * level, nats), self._standard(2 * level + 1, run_nats))
 
     def close(self) -> float:
-        """End the open hour: its score. What is usual learns of it, alarmed or not."""
+        """End the open hour: its score. It counts in what will be usual, alarmed or not."""
         largest, mean, variance = self._largest, self._mean, self._variance
         score = max(map(self._standard, range(len(largest)), largest))
         self._hours += 1
@@ -134,20 +146,22 @@ class AgentHours:
         self.per_week = self._active * _WEEK_S / (_PACE_S * (1 - exp(-watched_s / _PACE_S)))
 
     def allow(self, limit: float, eased_nats: float = 0.0) -> None:
-        """Say which score keeps the budget in the open hour; infinite until there is one.
+        """Say which score keeps the budget from now on; infinite until there is one.
 
-        Until then the surprise that is allowed is less by `eased_nats`.
+        Until then the surprise that is allowed is less by `eased_nats`. What is usual is what it
+        was up to now.
         """
         self._limit = limit
         self._eased_nats = eased_nats
-        self._allowed = self._allowances()
+        self._settle()
 
     def dump(self) -> list[Any]:
         """Plain data; `load` makes the same of it."""
         limit = self._limit if self.calibrated else None
-        series = [part.tolist() for part in (self._largest, self._mean, self._variance)]
+        parts = (self._largest, self._mean, self._variance, self._usual, self._spreads)
+        series = [part.tolist() for part in parts]
         counts = [self._first_s, self._active, self._hours]
-        return [self.end_s, self.per_week, limit, *counts, *series]
+        return [self.end_s, self.per_week, limit, self._eased_nats, *counts, *series]
 
     @classmethod
     def load(
@@ -165,13 +179,14 @@ class AgentHours:
             If it is of another number of levels.
         """
         hours = cls(first_nats, least_spreads, powers)
-        hours.end_s, hours.per_week, limit, *counts, largest, mean, variance = data
+        hours.end_s, hours.per_week, limit, hours._eased_nats, *counts = data[:7]
         hours._limit = inf if limit is None else limit
         hours._first_s, hours._active, hours._hours = counts
-        if any(len(part) != 2 * len(first_nats) for part in (largest, mean, variance)):
+        series = data[7:]
+        if any(len(part) != 2 * len(first_nats) for part in series):
             raise ValueError("hours of another number of levels")
-        hours._largest, hours._mean, hours._variance = (
-            array("d", part) for part in (largest, mean, variance)
+        hours._largest, hours._mean, hours._variance, hours._usual, hours._spreads = (
+            array("d", part) for part in series
         )
         hours._allowed = hours._allowances()
         return hours
@@ -179,11 +194,17 @@ class AgentHours:
     def _standard(self, place: int, nats: float) -> float:
         if self._hours < _MIN_HOURS:
             return nats
-        beyond = (nats ** self._powers[place // 2] - self._mean[place]) / self._spread(place)
+        beyond = (nats ** self._powers[place // 2] - self._usual[place]) / self._spreads[place]
         return float(_GUMBEL_MEAN + _GUMBEL_SPREAD * beyond)
 
-    def _spread(self, place: int) -> float:
-        return max(self._least_spreads[place // 2], sqrt(self._variance[place]))
+    def _settle(self) -> None:
+        """Take what is usual by now for what is."""
+        least = self._least_spreads
+        self._usual = array("d", self._mean)
+        self._spreads = array(
+            "d", [max(least[n // 2], sqrt(v)) for n, v in enumerate(self._variance)]
+        )
+        self._allowed = self._allowances()
 
     def _allowances(self) -> "array[float]":
         """By series the surprise that reaches the limit: the inverse of `_standard`."""
@@ -191,7 +212,10 @@ class AgentHours:
             first = (max(LEAST_NATS, nats - self._eased_nats) for nats in self._first_nats)
             return array("d", [one for nats in first for one in (nats, inf)])
         beyond = (self._limit - _GUMBEL_MEAN) / _GUMBEL_SPREAD
-        most = (max(0.0, m + beyond * self._spread(place)) for place, m in enumerate(self._mean))
+        most = (
+            max(0.0, usual + beyond * spread)
+            for usual, spread in zip(self._usual, self._spreads, strict=True)
+        )
         return array(
             "d",
             [

@@ -1,13 +1,15 @@
 """A level: how large a quantity usually is per window, and how surprising a larger one is."""
 
 from array import array
+from collections import deque
 from math import inf, log, sqrt
 from typing import Any, Final
 
 from river.stats import EWMean
 
-from baselines.scale import LEAST_SHARE, LEAST_SPREAD, PRIOR, Scale, back, to
+from baselines.scale import Scale, back, believed, least_spread, to
 from baselines.season import Season
+from baselines.streak import lengthen, lengthens_to
 from baselines.student import reach, surprise
 
 FADING_FACTOR: Final = 0.04
@@ -22,11 +24,6 @@ MAX_HELD: Final = 8
 HISTORY: Final = 8
 """So many closed windows are shown beside an alarmed one."""
 
-_KAPPA: Final = 0.2
-_LOG_KAPPA: Final = log(_KAPPA)
-"""Vovk and Wang's calibrator κp^(κ-1) turns p-values into e-values (Annals of Statistics 2021);
-of small κ, as a run of unlikely windows is looked for, not of slightly large ones."""
-_MAX_RUN: Final = 100.0
 _LEAST_NATS: Final = 1.0
 """A total that is no more surprising than this among the nonzero ones never alarms."""
 
@@ -37,9 +34,7 @@ class Level:
     The nonzero windows have an exponentially weighted mean and variance on a scale that evens
     their spread out, about a season of the hour of the day on working days and at weekends
     (Holt-Winters, additive). A total is as surprising as the share of windows that have any,
-    times the Student-t tail beyond it. Surprises of consecutive windows add up, too, in an
-    e-detector (Shin, Ramdas and Rinaldo 2023): what is a little too much for long is as odd as
-    what is far too much for once.
+    times the Student-t tail beyond it. Surprises of consecutive windows add up, too (`streak`).
 
     Parameters
     ----------
@@ -47,6 +42,9 @@ class Level:
         `count` for how many, `bytes` for how much.
     seasonal
         Whether the hour of the week is looked at.
+    lag
+        So many windows wait until they are learned: too much for hours must not be usual by the
+        time at which it adds up. The first windows are learned at once.
 
     Attributes
     ----------
@@ -64,11 +62,13 @@ class Level:
         "_center",
         "_held",
         "_known",
+        "_late",
         "_mean",
         "_recent",
         "_season",
         "_share",
         "_variance",
+        "lag",
         "nonzero",
         "run",
         "scale",
@@ -77,13 +77,14 @@ class Level:
         "windows",
     )
 
-    def __init__(self, scale: Scale, seasonal: bool = False) -> None:
+    def __init__(self, scale: Scale, seasonal: bool = False, lag: int = 0) -> None:
         self.scale: Scale = scale
         self.seasonal = seasonal
+        self.lag = lag
         self.windows = self.nonzero = 0
         self.run = 0.0
         self._share = 0.0
-        # Most metrics of most agents are always zero, and cost nothing more than this.
+        # Most metrics of most agents are always zero: nothing more is kept of them.
         self._mean: EWMean | None = None
         self._center = self._variance = 0.0
         self._known: tuple[float, float, int] | None = None
@@ -91,17 +92,10 @@ class Level:
         self._season: Season | None = None
         self._recent: array[float] | None = None
         self._held: list[tuple[float, float]] | None = None
+        self._late: deque[tuple[float, int]] | None = None
 
     def surprise(self, quantity: float, cell: int) -> float:
-        """How surprising so much is, -ln p, in nats; 0 while learning and up to the usual.
-
-        Parameters
-        ----------
-        quantity
-            Total of a window.
-        cell
-            The hour of the week, as of `hour_cell`.
-        """
+        """How surprising a total is, -ln p, in nats; 0 while learning and up to the usual."""
         if quantity <= 0 or self.windows < MIN_WINDOWS:
             return 0.0
         rarity = -log(self._chance) if self._share < 1 else 0.0
@@ -113,8 +107,7 @@ class Level:
 
     def run_with(self, nats: float) -> float:
         """What the run would be if the open window closed with this surprise."""
-        run = self.run + _LOG_KAPPA + (1 - _KAPPA) * nats
-        return 0.0 if run < 0 else min(run, _MAX_RUN)
+        return lengthen(self.run, nats)
 
     def limit(self, cell: int, nats: float, run_nats: float) -> float:
         """Above which a total is out of the ordinary; infinite while learning.
@@ -128,8 +121,9 @@ class Level:
         """
         if self.windows < MIN_WINDOWS:
             return inf
-        by_run = (run_nats - self.run - _LOG_KAPPA) / (1 - _KAPPA)
-        left = min(nats, by_run) + (log(self._chance) if self._share < 1 else 0.0)
+        left = min(nats, lengthens_to(self.run, run_nats)) + (
+            log(self._chance) if self._share < 1 else 0.0
+        )
         mean, spread, windows = self._known or self._know()
         far = reach(max(_LEAST_NATS, left), windows) * spread
         return back(self.scale, mean + self._offset(cell) + far)
@@ -154,7 +148,7 @@ class Level:
         return tuple(self._recent or (0.0,) * min(self.windows, HISTORY))
 
     def learn(self, quantity: float, cell: int) -> None:
-        """Take in a closed window that raised no alarm."""
+        """Take in a closed window that raised no alarm, or the one that waited longest."""
         if not quantity and self._recent is None:  # there never was any
             self.windows += 1
             if self.windows == MIN_WINDOWS:
@@ -162,7 +156,13 @@ class Level:
             return
         self._held = None
         self._show(quantity)
-        self._take(quantity, cell)
+        if not self.lag or self.windows < self.lag:
+            self._take(quantity, cell)
+            return
+        late = self._late = self._late or deque()
+        late.append((quantity, cell))
+        if len(late) > self.lag:
+            self._take(*late.popleft())
 
     def hold(self, quantity: float, cell: int, time_s: float, adopt_after_s: float) -> None:
         """Keep an alarmed window apart; adopt the new level once it has lasted long enough.
@@ -197,7 +197,7 @@ class Level:
 
     def _begin_anew(self, quantities: list[float], cell: int) -> None:
         """Forget what was usual; these windows are all that is known."""
-        self._held = self._mean = self._season = self._known = None
+        self._held = self._late = self._mean = self._season = self._known = None
         self._center = self._variance = 0.0
         self.windows = self.nonzero = 0
         self.usual = inf
@@ -210,23 +210,20 @@ class Level:
         season = self._season and self._season.dump()
         recent = self._recent and self._recent.tolist()
         counts = [self.windows, self.nonzero, self._share, self.run, self._variance]
-        return [*counts, mean, season, recent, self._held]
+        return [*counts, mean, season, recent, self._held, self._late and list(self._late)]
 
     @classmethod
-    def load(cls, data: list[Any], scale: Scale, seasonal: bool = False) -> "Level":
-        """Undo `dump`.
-
-        River's first update sets an `EWMean` to the value itself, so its state can be given
-        back without touching its internals.
-        """
-        level = cls(scale, seasonal)
+    def load(cls, data: list[Any], scale: Scale, seasonal: bool = False, lag: int = 0) -> "Level":
+        """Undo `dump`."""
+        level = cls(scale, seasonal, lag)
         level.windows, level.nonzero, level._share, level.run, *data = data
-        level._variance, mean, season, recent, held = data
+        level._variance, mean, season, recent, held, late = data
         if mean is not None:
             level._mean, level._center = _mean(mean, level.nonzero), mean
         level._season = season and Season.load(season)
         level._recent = recent and array("d", recent)
         level._held = held and [(quantity, time_s) for quantity, time_s in held]
+        level._late = late and deque((quantity, cell) for quantity, cell in late)
         level._set_usual()
         return level
 
@@ -283,22 +280,19 @@ class Level:
 
     def _know(self) -> tuple[float, float, int]:
         """Mean and spread of a nonzero window on the scale, and how many they are known from."""
-        count, scale, variance, mean = self.nonzero, self.scale, self._variance, self._center
-        windows = min(count, MEMORY_WINDOWS)
-        if count < MIN_WINDOWS:
-            prior_mean, prior_spread = PRIOR[scale]
-            weight, windows = count / MIN_WINDOWS, MIN_WINDOWS
-            apart = (1 - weight) * (prior_spread**2 + weight * (mean - prior_mean) ** 2)
-            variance = weight * variance + apart
-            mean = weight * mean + (1 - weight) * prior_mean
-        least = max(LEAST_SPREAD[scale], LEAST_SHARE[scale] * mean)
+        few = min(1.0, self.nonzero / MIN_WINDOWS)
+        mean, variance = believed(self.scale, self._center, self._variance, few)
+        windows = max(MIN_WINDOWS, min(self.nonzero, MEMORY_WINDOWS))
         spread = sqrt(variance * windows / (windows - 1))
-        self._known = mean, max(spread, least), windows
+        self._known = mean, max(spread, least_spread(self.scale, mean)), windows
         return self._known
 
 
 def _mean(value: float, count: int) -> EWMean:
-    """A mean that stands at a value, and weighs each of the first values alike."""
+    """A mean that stands at a value, and weighs each of the first values alike.
+
+    River's first update sets it to the value itself: no touching of its internals.
+    """
     mean = EWMean(max(FADING_FACTOR, 1 / count))
     mean.update(value)
     return mean

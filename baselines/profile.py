@@ -23,7 +23,7 @@ from baselines.vocabulary import Vocabulary
 from baselines.window import WINDOWS_S, Window, load_hours, new_hours, outcome
 from baselines.work import Work
 
-FORMAT_VERSION: Final = 2
+FORMAT_VERSION: Final = 3
 REMEMBERED_EVENTS: Final = 32
 """A repeat of an event is recognised among so many last events of its agent."""
 
@@ -147,8 +147,8 @@ class Profile:
         """Close the windows, and the agent-hour of their levels, that the time lies behind."""
         rules, hours = self.rules, self.hours
         ended = [window for window in self.windows if time_s >= window.end_s]
-        over = 0.0 < self.probation_until_s <= time_s
-        if over:
+        allow = 0.0 < self.probation_until_s <= time_s
+        if allow:
             self.probation_until_s = 0.0
         for window in ended:
             if window.end_s:
@@ -158,14 +158,14 @@ class Profile:
             if hours.end_s:
                 tail.take(hours.close(), rules.alpha("level", hours.per_week), time_s)
             hours.enter(time_s)
+            allow = allow or hours.is_due
+        if allow:
             self._allow(strict=self.probation_until_s > 0.0)
-        elif over:
-            self._allow(strict=False)
         for window in ended:
             window.open(time_s)
 
     def _allow(self, *, strict: bool) -> None:
-        """Set what the levels allow in the open hour."""
+        """Set what the levels allow from the open hour on."""
         rules = self.rules
         alpha = rules.alpha("level", self.hours.per_week)
         limit = self.tails["level"].limit(rules.strict(alpha) if strict else alpha)
@@ -293,8 +293,6 @@ class Profile:
             profile.conduct = Conduct.load(parts["conduct"])
             profile.tails = {family: Tail.load(parts["tails"][family]) for family in FAMILIES}
             profile.work = Work.load(parts["work"], rules, profile.tails["run"])
-            if profile.probation_until_s:
-                profile._allow(strict=True)
         except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
             raise ProfileError(f"no profile: {error}") from None
         return profile

@@ -37,8 +37,10 @@ OUTCOMES: Final = {
 policy or an approver, or went ahead although one of them had refused it."""
 
 WINDOWS_S: Final[tuple[int, ...]] = (60, 3600)
-_SEASONAL_S: Final = 3600
-"""Shorter windows follow the hours of the day by themselves."""
+_SLOW_S: Final = 3600
+"""Windows so long look at the hour of the week; shorter ones follow it by themselves."""
+LAG: Final = 24
+"""So many of the slow windows wait until they are learned."""
 
 _POWERS: Final[dict[Scale, float]] = {"count": 0.7, "bytes": 0.45}
 """On these powers the largest surprises of an hour are compared. Their tail then falls at least as
@@ -100,8 +102,7 @@ class Window:
         self.totals = [0.0] * len(METRICS)
         self.alarmed: set[int] = set()
         self.levels = [
-            Level(scale, length_s == _SEASONAL_S and metric < FAILURES)
-            for metric, scale in enumerate(SCALES)
+            Level(scale, *_habit(length_s, metric)) for metric, scale in enumerate(SCALES)
         ]
         self.limits = [level.least_limit(0) for level in self.levels]
         self._hours = hours
@@ -195,7 +196,7 @@ class Window:
 
     def forget_limits(self) -> None:
         """Go back to what is surely ordinary: what is allowed has changed."""
-        if self.length_s == _SEASONAL_S:
+        if self.length_s == _SLOW_S:
             self.limits = [level.least_limit(self.cell) for level in self.levels]
         else:
             self.limits = [level.usual for level in self.levels]
@@ -215,11 +216,17 @@ class Window:
         window.totals = list(totals)
         window.alarmed = set(alarmed)
         window.levels = [
-            Level.load(data, level.scale, level.seasonal)
+            Level.load(data, level.scale, level.seasonal, level.lag)
             for data, level in zip(levels, window.levels, strict=True)
         ]
         window.limits = [level.least_limit(window.cell) for level in window.levels]
         return window
+
+
+def _habit(length_s: int, metric: int) -> tuple[bool, int]:
+    """Whether a level is seasonal, and how many windows it learns late."""
+    is_slow = length_s == _SLOW_S
+    return is_slow and metric < FAILURES, LAG if is_slow else 0
 
 
 def new_hours(window_alpha: Mapping[int, float]) -> AgentHours:

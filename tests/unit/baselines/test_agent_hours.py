@@ -19,6 +19,7 @@ def passed(scores: list[tuple[float, float]]) -> AgentHours:
         hours.note(0, one, 0.0)
         hours.note(1, 0.0, other)
         hours.close()
+        hours.allow(inf)
     hours.enter(len(scores) * HOUR_S)
     return hours
 
@@ -54,6 +55,26 @@ def test_however_steady_the_past_what_is_likely_is_allowed() -> None:
     hours = passed([(0.0, 0.0)] * 300)
     hours.allow(0.6)
     assert hours.allowed(0) == (LEAST_NATS, LEAST_NATS)
+
+
+def test_odd_hours_do_not_raise_the_limit_for_the_next_ones_before_a_day_is_over() -> None:
+    hours = passed([(4.0 + n % 3, 4.0 + n % 5) for n in range(264)])
+    hours.allow(8.0)
+    allowed = hours.allowed(0)
+    due = []
+    for number in range(24):
+        hours.enter((300 + number) * HOUR_S)
+        hours.note(0, 200.0, 100.0)
+        hours.close()
+        due.append(hours.is_due)
+        assert hours.allowed(0) == allowed
+    assert due == [False] * 23 + [True]
+    hours.allow(8.0)
+    assert hours.allowed(0) > allowed
+
+
+def test_at_first_each_hour_says_what_is_usual() -> None:
+    assert passed([(1.0, 1.0)] * 100).is_due
 
 
 def test_the_score_of_an_hour_is_its_largest() -> None:

@@ -127,6 +127,40 @@ def test_a_new_level_is_adopted_only_after_it_has_lasted() -> None:
     assert level.expected(NOON) == pytest.approx(500.0)
 
 
+def test_what_is_learned_late_is_not_usual_while_it_goes_on() -> None:
+    prompt, late = Level("bytes"), Level("bytes", lag=24)
+    for level in (prompt, late):
+        for _ in range(60):
+            level.learn(1000.0, NOON)
+    known = limit(late)
+    for _ in range(24):
+        prompt.learn(20_000.0, NOON)
+        late.learn(20_000.0, NOON)
+        assert limit(late) == pytest.approx(known, rel=0.1)
+    assert late.recent[-1] == 20_000.0, "it is shown at once"
+    assert limit(prompt) > 20_000.0 > known
+    for _ in range(60):
+        late.learn(20_000.0, NOON)
+    assert limit(late) > 20_000.0
+
+
+def test_the_first_windows_are_learned_at_once_though_later_ones_are_learned_late() -> None:
+    level = Level("count", lag=24)
+    for _ in range(MIN_WINDOWS):
+        level.learn(5.0, NOON)
+    assert limit(level) < inf
+
+
+def test_a_new_level_is_not_mixed_with_what_waited_from_before() -> None:
+    level = Level("count", lag=24)
+    for _ in range(100):
+        level.learn(5.0, NOON)
+    level.adopt(500.0, NOON)
+    for _ in range(24):
+        level.learn(500.0, NOON)
+    assert level.expected(NOON) == pytest.approx(500.0)
+
+
 def test_an_ordinary_window_ends_the_wait() -> None:
     level = learned([5.0] * 50)
     for day in range(MAX_HELD):
@@ -144,17 +178,23 @@ def test_it_shows_the_last_windows_alarmed_ones_too() -> None:
     assert later.recent == tuple(float(value) for value in range(20 - HISTORY, 20))
 
 
-@given(st.lists(quantities, max_size=60), st.lists(quantities, max_size=12), quantities, scales)
+@given(
+    st.lists(quantities, max_size=60),
+    st.lists(quantities, max_size=12),
+    quantities,
+    scales,
+    st.sampled_from([0, 24]),
+)
 def test_dump_and_load_go_on_exactly_alike(
-    values: list[float], held: list[float], then: float, scale: Scale
+    values: list[float], held: list[float], then: float, scale: Scale, lag: int
 ) -> None:
-    level = Level(scale, seasonal=True)
+    level = Level(scale, seasonal=True, lag=lag)
     for number, value in enumerate(values):
         level.run = level.run_with(level.surprise(value, number % 48))
         level.learn(value, number % 48)
     for number, value in enumerate(held):
         level.hold(value, NOON, number * 3600.0 * 5, DAY_S)
-    again = Level.load(json.loads(json.dumps(level.dump())), scale, seasonal=True)
+    again = Level.load(json.loads(json.dumps(level.dump())), scale, seasonal=True, lag=lag)
     for one in (level, again):
         one.learn(then, NOON)
     assert again.dump() == level.dump()
