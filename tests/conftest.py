@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import make_url
 
 from monitor.config import StoreConfig
@@ -19,6 +20,8 @@ from tests.kit.postgres import Postgres
 from tests.kit.slack_server import SlackServer, slack_server
 
 PARTITIONS: Final = 4
+settings.register_profile("unhurried", settings(), deadline=None)  # machines are shared and noisy
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(autouse=True)
