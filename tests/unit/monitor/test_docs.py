@@ -25,12 +25,27 @@ def commands() -> list[str]:
 
 def test_each_command_is_in_the_module_that_is_imported_for_it() -> None:
     assert sorted(MODULES) == commands()
-    for name, module in MODULES.items():
-        told = subprocess.run(
-            [sys.executable, "-m", "monitor", name, "--help"],
-            capture_output=True, text=True, check=True,
-        ).stdout  # fmt: skip
-        assert f"Usage: tripswitch {name}" in told, module
+    homes: dict[str, str] = {}
+    for group in app.registered_groups:
+        assert group.typer_instance is not None
+        for one in (
+            group.typer_instance.registered_callback,
+            *group.typer_instance.registered_commands,
+        ):
+            if one is not None and one.callback is not None:
+                homes[str(group.name)] = one.callback.__module__
+    for command in app.registered_commands:
+        assert command.callback is not None
+        homes[command.name or command.callback.__name__] = command.callback.__module__
+    assert homes == {name: f"monitor.cli.{module}" for name, module in MODULES.items()}
+
+
+def test_one_command_is_told_of_by_its_own_module_alone() -> None:
+    said = subprocess.run(
+        [sys.executable, "-m", "monitor", "kill", "--help"],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert "Usage: tripswitch kill" in said
 
 
 @pytest.mark.parametrize("name", commands())
