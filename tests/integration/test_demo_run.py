@@ -65,10 +65,13 @@ def test_it_stops_when_told_to_and_leaves_no_daemon(number: signal.Signals, tmp_
     while not daemons and time.monotonic() < deadline_s:
         daemons = me.children()
         time.sleep(0.05)
+    while not any(place.glob("*.db")) and time.monotonic() < deadline_s:
+        time.sleep(0.05)
+    time.sleep(1.0)  # not while it is being started
     demo.send_signal(number)
     said, _ = demo.communicate(timeout=60)
     assert demo.returncode == 4
     assert daemons
-    assert not any(daemon.is_running() for daemon in daemons)
+    assert psutil.wait_procs(daemons, timeout=20)[1] == []
     assert "Traceback" not in said
     assert f"what was written is in {place}" in said

@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition  # type: ignore[import-untyped]
+from kafka.errors import MetadataEmptyBrokerList  # type: ignore[import-untyped]
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 
 def read_topic(bootstrap_servers: str, topic: str) -> list[dict[str, Any]]:
@@ -12,6 +14,12 @@ def read_topic(bootstrap_servers: str, topic: str) -> list[dict[str, Any]]:
     return [{**value, "key": key} for key, value in found]
 
 
+@retry(
+    retry=retry_if_exception_type(MetadataEmptyBrokerList),  # a busy broker, for a moment
+    wait=wait_fixed(0.2),
+    stop=stop_after_delay(30),
+    reraise=True,
+)
 def read_records(bootstrap_servers: str, topic: str) -> list[tuple[str, dict[str, Any]]]:
     """Key and value of every record of the topic by now, oldest first within a partition."""
     consumer = KafkaConsumer(
