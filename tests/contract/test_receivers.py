@@ -30,7 +30,7 @@ from tests.kit.revocations import read_records
 from tests.kit.slack_server import CHANNEL, TOKEN, Answer, SlackServer
 from tests.kit.slack_server import HANG as SLACK_HANG
 
-TIMEOUT_S = 0.5
+TIMEOUT_S = 3.0
 
 
 def settings(**values: Any) -> Any:
