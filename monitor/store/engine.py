@@ -3,6 +3,7 @@
 import contextlib
 import sqlite3
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,6 +39,7 @@ class Store:
         self.is_default = is_default
         self.url = ledger.url.render_as_string(hide_password=True)
         self.is_sqlite = ledger.dialect.name == "sqlite"
+        self._closed = False
 
     @classmethod
     def open(cls, config: StoreConfig) -> "Store":
@@ -69,8 +71,7 @@ class Store:
             opened.pop_all()
         return cls(ledger, state, is_default=config.url is None)
 
-    @contextlib.contextmanager
-    def ledger(self) -> Iterator[Connection]:
+    def ledger(self) -> AbstractContextManager[Connection]:
         """One ledger transaction: commits at the end, rolls back on an error.
 
         Raises
@@ -78,38 +79,25 @@ class Store:
         sqlalchemy.exc.DBAPIError
             Whatever the database says; `reason` makes one line of it.
         """
-        with self._ledger.begin() as connection:
-            yield connection
+        return self._transaction(self._ledger)
 
-    @contextlib.contextmanager
-    def read(self) -> Iterator[Connection]:
+    def read(self) -> AbstractContextManager[Connection]:
         """A ledger transaction that only reads: on SQLite it waits for no writer, delays none."""
-        reader = self._ledger.connect().execution_options(read_only=True)
-        with reader as connection, connection.begin():
-            yield connection
+        return self._transaction(self._ledger, read_only=True)
 
-    @contextlib.contextmanager
-    def snapshot(self) -> Iterator[Connection]:
+    def snapshot(self) -> AbstractContextManager[Connection]:
         """Like `read`, and every statement sees the ledger as it was at the first."""
-        options: dict[str, Any] = {"read_only": True}
-        if not self.is_sqlite:  # there a transaction that reads is one by itself
-            options["isolation_level"] = "REPEATABLE READ"
-        reader = self._ledger.connect().execution_options(**options)
-        with reader as connection, connection.begin():
-            yield connection
+        if self.is_sqlite:  # there a transaction that reads is one by itself
+            return self.read()
+        return self._transaction(self._ledger, read_only=True, isolation_level="REPEATABLE READ")
 
-    @contextlib.contextmanager
-    def state(self) -> Iterator[Connection]:
+    def state(self) -> AbstractContextManager[Connection]:
         """One state transaction, likewise."""
-        with self._state.begin() as connection:
-            yield connection
+        return self._transaction(self._state)
 
-    @contextlib.contextmanager
-    def read_state(self) -> Iterator[Connection]:
+    def read_state(self) -> AbstractContextManager[Connection]:
         """A state transaction that only reads, likewise."""
-        reader = self._state.connect().execution_options(read_only=True)
-        with reader as connection, connection.begin():
-            yield connection
+        return self._transaction(self._state, read_only=True)
 
     def lock_path(self) -> Path | None:
         """For SQLite, the file on which the daemon holds its lock: one daemon per store."""
@@ -117,9 +105,19 @@ class Store:
         return Path(f"{database}.lock") if self.is_sqlite and database else None
 
     def close(self) -> None:
-        """Close all connections."""
-        self._ledger.dispose()
-        self._state.dispose()
+        """Close all connections; those in use by other threads as soon as these are done."""
+        self._closed = True
+        self._ledger.pool.dispose()
+        self._state.pool.dispose()
+
+    @contextlib.contextmanager
+    def _transaction(self, engine: Engine, **options: Any) -> Iterator[Connection]:
+        try:
+            with engine.connect().execution_options(**options) as connection, connection.begin():
+                yield connection
+        finally:
+            if self._closed:  # the connection came back after the others were closed
+                engine.pool.dispose()
 
 
 def reason(error: BaseException) -> str:

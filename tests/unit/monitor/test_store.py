@@ -70,6 +70,16 @@ def test_a_store_opens_while_others_write_to_it(store: Store, store_url: str) ->
         opened.close()
 
 
+def test_what_a_thread_still_uses_when_the_store_closes_is_closed_after_it(store: Store) -> None:
+    with store.read() as reader:
+        raw = reader.connection.dbapi_connection
+        assert raw is not None
+        store.close()
+        reader.execute(text("SELECT 1")).one()
+    with pytest.raises(Exception, match=r"closed"):
+        raw.cursor().execute("SELECT 1")
+
+
 def test_a_store_of_a_newer_version_is_refused_by_name(store: Store, store_url: str) -> None:
     with store.ledger() as ledger:
         ledger.execute(text(f"UPDATE {version_table('ledger')} SET version_num = '9999'"))
