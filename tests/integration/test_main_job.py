@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -98,20 +99,19 @@ def test_killed_five_times_it_finds_exactly_what_a_replay_finds(
     expected = expected_ids(settings, topic, lines)
     assert len(expected) > 100
 
-    store = Store.open(StoreConfig(url=store_url))
-    for kill in range(1, KILLS + 1):
+    with closing(Store.open(StoreConfig(url=store_url))) as store:
+        for kill in range(1, KILLS + 1):
+            daemon.start()
+            daemon.wait_for(lambda kill=kill: read_up_to(store) >= total * kill // (KILLS + 2))  # type: ignore[misc]
+            daemon.kill()
+        assert read_up_to(store) < total, "the last kill, too, was on the way"
         daemon.start()
-        daemon.wait_for(lambda kill=kill: read_up_to(store) >= total * kill // (KILLS + 2))  # type: ignore[misc]
-        daemon.kill()
-    assert read_up_to(store) < total, "the last kill, too, was on the way"
-    daemon.start()
-    daemon.wait_for(lambda: read_up_to(store) == total)
-    assert daemon.stop() == 0
+        daemon.wait_for(lambda: read_up_to(store) == total)
+        assert daemon.stop() == 0
 
-    with store.read() as ledger:
-        found = list(ledger.execute(select(anomalies.c.anomaly_id)).scalars())
-        told = list(ledger.execute(select(outbox.c.delivery_id)).scalars())
-    store.close()
+        with store.read() as ledger:
+            found = list(ledger.execute(select(anomalies.c.anomaly_id)).scalars())
+            told = list(ledger.execute(select(outbox.c.delivery_id)).scalars())
     assert sorted(found) == sorted(expected)
     assert len(told) == len(set(told)) > 0
 
@@ -124,27 +124,26 @@ def test_two_processes_share_the_work_and_one_takes_over(
     lines = recorded("newtask")
     half = len(lines) // 2
     expected = expected_ids(settings, topic, lines)
-    store = Store.open(StoreConfig(url=store_url))
     both = [Daemon(tmp_path / name, settings) for name in ("a", "b")]
     first, second = both
-    try:
-        for one in both:
-            one.log.parent.mkdir()
-            one.start()
-        total = produce(kafka, topic, lines[:half])
-        first.wait_for(lambda: len(owners(store)) == 2)
-        first.wait_for(lambda: read_up_to(store) >= total // 3)
-        first.kill()
-        total += produce(kafka, topic, lines[half:])
-        second.wait_for(lambda: read_up_to(store) == total)
-        assert second.stop() == 0
-    finally:
-        for one in both:
-            if one.is_running():
-                one.kill()
-    with store.read() as ledger:
-        found = list(ledger.execute(select(anomalies.c.anomaly_id)).scalars())
-    store.close()
+    with closing(Store.open(StoreConfig(url=store_url))) as store:
+        try:
+            for one in both:
+                one.log.parent.mkdir()
+                one.start()
+            total = produce(kafka, topic, lines[:half])
+            first.wait_for(lambda: len(owners(store)) == 2)
+            first.wait_for(lambda: read_up_to(store) >= total // 3)
+            first.kill()
+            total += produce(kafka, topic, lines[half:])
+            second.wait_for(lambda: read_up_to(store) == total)
+            assert second.stop() == 0
+        finally:
+            for one in both:
+                if one.is_running():
+                    one.kill()
+        with store.read() as ledger:
+            found = list(ledger.execute(select(anomalies.c.anomaly_id)).scalars())
     assert sorted(found) == sorted(expected)
 
 
@@ -158,9 +157,8 @@ def test_a_kill_order_survives_that_everything_is_down(
 ) -> None:
     settings["TRIPSWITCH_TRIP__POINT_TIMEOUT_S"] = "2"
     daemon.start()
-    store = Store.open(StoreConfig(url=store_url))
-    daemon.wait_for(lambda: shard_count(store) == PARTITIONS)
-    store.close()
+    with closing(Store.open(StoreConfig(url=store_url))) as store:
+        daemon.wait_for(lambda: shard_count(store) == PARTITIONS)
     assert daemon.stop() == 0
     kafka.stop()
     try:
@@ -214,9 +212,8 @@ def test_what_is_no_event_goes_to_the_dead_letter_topic_and_the_rest_goes_on(
     mixed = [line for pair in zip(bad, good[:5], strict=True) for line in pair] + good[5:]
     total = produce(kafka, topic, mixed)
     daemon.start()
-    store = Store.open(StoreConfig(url=store_url))
-    daemon.wait_for(lambda: read_up_to(store) == total)
-    store.close()
+    with closing(Store.open(StoreConfig(url=store_url))) as store:
+        daemon.wait_for(lambda: read_up_to(store) == total)
     assert daemon.stop() == 0
     consumer = KafkaConsumer(
         f"{topic}-dead",

@@ -1,4 +1,5 @@
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +15,14 @@ from tests.unit.monitor.test_audit_journal import journal, write
 
 
 @pytest.fixture(autouse=True)
-def named(store_url: str, monkeypatch: pytest.MonkeyPatch) -> Store:
+def named(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRIPSWITCH_STORE__URL", store_url)
-    store = Store.open(StoreConfig(url=store_url))
-    with store.ledger() as ledger:
+    with closing(Store.open(StoreConfig(url=store_url))) as store, store.ledger() as ledger:
         for number in range(3):
             audit.append(
                 ledger, at_s=1.8e9 + number, actor="os:alice", action="did", subject=f"a-{number}",
                 doc={}, text={"reason": "x\x1b[2J"},
             )  # fmt: skip
-    store.close()
-    return store
 
 
 def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list[dict[str, Any]]]:
@@ -98,10 +96,9 @@ def test_what_outlives_its_retention_is_erased_in_as_many_steps_as_it_takes(
     store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("monitor.ledger.audit_erase.BATCH", 4)
-    store = Store.open(StoreConfig(url=store_url))
-    forget(store, 1.8e9 + 10, 1.8e9 + 20)
-    with store.snapshot() as ledger:
-        assert audit.verify(ledger) is None
-        said = audit.entries(ledger, 50)
-    store.close()
+    with closing(Store.open(StoreConfig(url=store_url))) as store:
+        forget(store, 1.8e9 + 10, 1.8e9 + 20)
+        with store.snapshot() as ledger:
+            assert audit.verify(ledger) is None
+            said = audit.entries(ledger, 50)
     assert [entry["actor"] for entry in said] == ["(erased)"] * 3 + ["tripswitch"] * 3

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import pytest
 from sqlalchemy import Row, select, text, update
@@ -301,12 +302,11 @@ def test_two_processes_on_one_store_tell_everything_once(
     for number in range(12):
         put(store, f"m{number}", agent_id=str(number % 3))
     run(to_slack(slack))
-    other = Store.open(StoreConfig(url=store_url))
-    second = Dispatcher(other, [to_slack(slack)], lease_s=LEASE_S, poll_s=0.02, clock=clock)
-    second.start()
-    until(lambda: states(store) == ["sent"] * 12)
-    second.stop(5.0)
-    other.close()
+    with closing(Store.open(StoreConfig(url=store_url))) as other:
+        second = Dispatcher(other, [to_slack(slack)], lease_s=LEASE_S, poll_s=0.02, clock=clock)
+        second.start()
+        until(lambda: states(store) == ["sent"] * 12)
+        second.stop(5.0)
     assert len(slack.accepted) == 12
     for stream in range(3):
         of_stream = [int(h[1:]) for h in headlines(slack) if int(h[1:]) % 3 == stream]

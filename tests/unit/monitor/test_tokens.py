@@ -1,6 +1,7 @@
 """Tokens in the ledger and on the command line."""
 
 import json
+from contextlib import closing
 
 import pytest
 from sqlalchemy import select
@@ -109,10 +110,8 @@ def test_the_commands(
     told = capsys.readouterr()
     secret = told.out.strip()
     assert secret not in told.err
-    opened = Store.open(StoreConfig(url=store_url))
-    with opened.read() as ledger:
+    with closing(Store.open(StoreConfig(url=store_url))) as opened, opened.read() as ledger:
         assert tokens.find(ledger, secret, tokens.get(ledger, "ci").created_at) is not None
-    opened.close()
     assert run("token add ci --role admin".split()) == ExitCode.USAGE
     assert run("token add ci2 --role root".split()) == ExitCode.USAGE
     assert run("token add ci2 --role admin --for soon".split()) == ExitCode.USAGE
