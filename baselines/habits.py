@@ -151,6 +151,17 @@ class Habits:
         places = self.targets.get(step.tool)
         return places is not None and step.target in places.texts.known
 
+    def effects(self) -> dict[str, float]:
+        """Share of the latest steps with a target by what they do to the world, largest first."""
+        steps: dict[str, float] = {}
+        for sort, novelty in self._novelty.items():
+            effect, of_a_step, _ = sort.partition(":")
+            if of_a_step:  # the others are about who delegates, and on whose behalf
+                steps[effect] = steps.get(effect, 0.0) + novelty.steps
+        total = sum(steps.values())
+        ordered = sorted(steps.items(), key=lambda one: -one[1])
+        return {effect: count / total for effect, count in ordered}
+
     def learn(self, run: Run, odd: bool, patience: Callable[[Step], Patience]) -> None:
         """Learn a run that is over.
 

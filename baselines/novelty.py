@@ -22,6 +22,11 @@ class Novelty:
         self._steps = 2.0
         self._new = [1.0] * GRAINS
 
+    @property
+    def steps(self) -> float:
+        """How many steps of this sort there were, the past fading."""
+        return self._steps
+
     def share(self, grain: int) -> float:
         """Of steps of this sort, the share that was new at the grain."""
         return max(_LEAST, self._new[grain]) / self._steps

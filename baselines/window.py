@@ -139,6 +139,11 @@ class Window:
         """Whether limits follow from the agent's own hours."""
         return self._hours.calibrated
 
+    def limit(self, metric: int) -> float:
+        """A total above it is odd, in the open window; infinite while it is learned."""
+        allowed = self._hours.allowed(self._places + metric)
+        return self.levels[metric].limit(self.cell, *allowed)
+
     def score(self, metric: int) -> tuple[float, float]:
         """How odd a total is, were it to stay so: as a calibrated score, and its p by the model."""
         nats, run = self._nats(metric)

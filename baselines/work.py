@@ -80,6 +80,11 @@ class Work:
         return scores[len(scores) // 2] if scores else 0.0
 
     @property
+    def runs_per_week(self) -> float:
+        """How many runs it has, as of the last one."""
+        return self._pace.runs_per_week
+
+    @property
     def changing(self) -> bool:
         """Whether the agent's version is so new that new ways are to be expected."""
         return self._relaxed_runs > 0

@@ -4,11 +4,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from alerting.alert import Alert
 from alerting.killswitch import AgentState
 from baselines.summary import EPISODES_TO_LEARN, Learned
-from monitor.ledger.agents import Standing
-from monitor.store.inventory import Known
+from monitor.roster import Entry
 
 _LATEST_S: Final = 253_402_300_799.0  # 9999-12-31T23:59:59Z; what lies beyond is no date here
 _EARLIEST_S: Final = -62_135_596_800.0
@@ -21,16 +19,15 @@ class State(StrEnum):
     CALIBRATED = "calibrated"
 
 
-def agent_document(
-    known: Known, orders: dict[str, Standing], alerts: dict[str, Alert]
-) -> dict[str, Any]:
+def agent_document(entry: Entry) -> dict[str, Any]:
     """One agent as JSON; the names are a contract."""
-    summary = known.summary
-    order, alert = orders.get(summary.agent_id), alerts.get(summary.agent_id)
+    summary, order, alert = entry.known.summary, entry.standing, entry.alert
     return {
         "agent_id": summary.agent_id,
         "role": summary.role,
         "agent_version": summary.agent_version,
+        "owner": entry.owner,
+        "declared": entry.declared,
         "first_seen": event_iso(summary.first_seen_s),
         "last_seen": event_iso(summary.last_seen_s),
         "events": summary.events,
@@ -39,6 +36,7 @@ def agent_document(
         "standing": order.state if order else AgentState.ACTIVE,
         "standing_since": event_iso(order.since_s) if order else None,
         "trip_id": order.trip_id if order else None,
+        "live_grants": entry.live_grants,
         "alert": alert
         and {
             "alert_id": alert.alert_id,
@@ -49,7 +47,7 @@ def agent_document(
         },
         "seen_in": [
             {"source": seen.source, "partition": seen.partition, "at": event_iso(seen.last_seen_s)}
-            for seen in known.sightings
+            for seen in entry.known.sightings
         ],
     }
 

@@ -148,6 +148,16 @@ class ServerClient:
         """Where an agent stands."""
         return self._ask("GET", _path(agent))
 
+    def agents(self, limit: int = 50, **asked: Any) -> list[dict[str, Any]]:
+        """Who acts, the last seen first; `asked` narrows it as the route's own parameters do."""
+        params = {"limit": limit, **{key: value for key, value in asked.items() if value}}
+        found: list[dict[str, Any]] = self._ask("GET", "/v1/agents", params=params)["agents"]
+        return found
+
+    def profile(self, agent: str) -> dict[str, Any]:
+        """All that is known of an agent; the document of `tripswitch agent --json`."""
+        return self._ask("GET", _path(agent, "profile"))
+
     def trips(self, agent: str | None = None, limit: int = 20) -> list[dict[str, Any]]:
         """Trips, the newest first."""
         asked: dict[str, str | int] = {"limit": limit}

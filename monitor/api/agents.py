@@ -1,13 +1,14 @@
 """Routes about one agent: where it stands, whether it may act, and orders about it."""
 
+import time
 from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from sqlalchemy import Connection
 
-from monitor import orders, rehearsal
-from monitor.agent_document import agent_document
+from monitor import dossier, orders, rehearsal, roster
+from monitor.agent_document import State, agent_document
 from monitor.api.access import BackendOf, Gateway, Operator, Viewer
 from monitor.api.answers import PROBLEMS, STATUS, Answer, log_down
 from monitor.api.backend import Backend, StoreDownError
@@ -17,9 +18,8 @@ from monitor.config import Config
 from monitor.documents import decision_document, grant_document, standing_document
 from monitor.errors import UsageError
 from monitor.ledger import agents, grants, hold
-from monitor.ledger.alerts import open_alerts
 from monitor.ledger.trips import Trip
-from monitor.store import Store, inventory
+from monitor.store import Store
 
 router = APIRouter(prefix="/v1/agents", tags=["agents"], responses=PROBLEMS)
 
@@ -55,19 +55,21 @@ async def list_agents(
     backend: BackendOf,
     _: Viewer,
     role: Annotated[str | None, Query(max_length=1024, description="Of this role alone.")] = None,
+    state: Annotated[State | None, Query(description="Learning, or calibrated.")] = None,
+    undeclared: Annotated[bool, Query(description="Shadow AI: nobody declared it.")] = False,
     limit: Limit = 50,
 ) -> Answer:
     """Who acts, the last seen first; each as in `tripswitch agents --json`."""
     if role is not None and "\x00" in role:
         raise UsageError("role: holds a NUL")
+    calibrated = None if state is None else state is State.CALIBRATED
 
-    def listed(_: Config, store: Store) -> list[dict[str, Any]]:
-        with store.read_state() as saved:
-            found = inventory.newest(saved, role=role, calibrated=None, limit=limit)
-        ids = [known.summary.agent_id for known in found]
-        with store.read() as ledger:
-            orders, alerts = agents.standings(ledger, ids), open_alerts(ledger, ids, lock=False)
-        return [agent_document(known, orders, alerts) for known in found]
+    def listed(config: Config, store: Store) -> list[dict[str, Any]]:
+        found = roster.newest(
+            config, store, role=role, calibrated=calibrated, undeclared=undeclared,
+            limit=limit, now_s=time.time(),
+        )  # fmt: skip
+        return [agent_document(entry) for entry in found]
 
     return Answer({"agents": await backend.order(listed)})
 
@@ -154,6 +156,17 @@ async def restore(agent: Agent, body: RestoreBody, backend: BackendOf, by: Opera
         lambda c, s: orders.order_restore(c, s, **said, probation_s=lasts_s)
     )
     return await _driven(backend, orders.carry_out_restore, ordered)
+
+
+@router.get("/{agent_id:path}/profile")
+async def profile(agent: Agent, backend: BackendOf, _: Viewer) -> Answer:
+    """What it usually does, and what is in force about it; as in `tripswitch agent ID --json`."""
+
+    def told(config: Config, store: Store) -> dict[str, Any]:
+        now_s = time.time()
+        return dossier.dossier_document(dossier.gather(config, store, agent, now_s), now_s)
+
+    return Answer(await backend.order(told))
 
 
 @router.get("/{agent_id:path}")

@@ -1,29 +1,30 @@
-"""`tripswitch agents`: who acts, since when, and how well it is known."""
+"""`tripswitch agents`: who acts, since when, whose it is, and how well it is known."""
 
+import time
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from alerting.alert import Alert
 from alerting.killswitch import AgentState
 from alerting.render import clean
-from baselines.summary import EPISODES_TO_LEARN, Learned
-from monitor.agent_document import State, agent_document, event_iso
+from monitor import roster
+from monitor.agent_document import State, agent_document
 from monitor.cli.app import ConfigOption, JsonOption, app, open_store, print_json_lines
 from monitor.cli.approval import approval_app
-from monitor.ledger.agents import Standing, standings
-from monitor.ledger.alerts import open_alerts
+from monitor.cli.remote import ServerOption, TokenFileOption
+from monitor.client import ServerClient, find_token
+from monitor.errors import UsageError
 from monitor.store import inventory
-from monitor.store.inventory import Known
 
 PIPE_WIDTH: Final = 200
 """Columns where the output is no terminal: nothing should be cut for a reader that is a program."""
 MAX_LISTED: Final = 100_000
-
+_MAX_SERVED: Final = 999
 
 agents_app = typer.Typer(rich_markup_mode=None)
 app.add_typer(agents_app, name="agents")
@@ -39,9 +40,14 @@ def list_(
     state: Annotated[
         State | None, typer.Option(help="Only those.", show_default=False, case_sensitive=False)
     ] = None,
+    undeclared: Annotated[
+        bool, typer.Option("--undeclared", help="Shadow AI: those that agents.declared misses.")
+    ] = False,
     limit: Annotated[
         int, typer.Option(min=1, max=MAX_LISTED, help="At most so many, the last seen first.")
     ] = 50,
+    server: ServerOption = None,
+    token_file: TokenFileOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -49,52 +55,76 @@ def list_(
 
     `learning` counts an agent's runs (its hours, where it names no runs) until limits are its own;
     `calibrated` says since when they are. Of the other kinds of limit `--json` tells the same.
+    `grants` are those that it holds now. `tripswitch agent ID` tells all about one.
     """
     if context.invoked_subcommand is not None:
         return
-    _, store = open_store(config)
-    with closing(store):
-        with store.read_state() as saved:
-            wanted = None if state is None else state is State.CALIBRATED
-            found = inventory.newest(saved, role=role, calibrated=wanted, limit=limit + 1)
-            used = bool(found) or inventory.was_used(saved)
-        shown = found[:limit]
-        ids = [known.summary.agent_id for known in shown]
-        with store.read() as ledger:
-            orders, alerts = standings(ledger, ids), open_alerts(ledger, ids, lock=False)
-    if as_json:
-        print_json_lines(agent_document(known, orders, alerts) for known in shown)
-    elif shown:
-        _print(shown, orders, alerts)
-        if len(found) > limit:
-            typer.echo(f"and more: these are the last {limit} seen; --limit shows more")
-    elif not used:
-        typer.echo(
-            f"no agents: no daemon has used this store yet ({clean(store.url, 500)}). "
-            "`tripswitch run` starts one; --config names another store"
-        )
+    if server is not None:
+        asked = {"role": role, "state": state, "undeclared": undeclared or None}
+        with ServerClient(server, find_token(token_file)) as client:
+            found = client.agents(min(limit, _MAX_SERVED) + 1, **asked)
+        why_none = "the server knows no such agents"
     else:
-        typer.echo("no agents of this kind" if role or state else "no agents were seen yet")
+        chosen, store = open_store(config)
+        with closing(store):
+            if undeclared and not chosen.agents.declared:
+                raise UsageError(
+                    "--undeclared: no agent is declared; set agents.declared to the ids that there "
+                    'should be, such as ["payroll-*"]'
+                )
+            found = [
+                agent_document(entry)
+                for entry in roster.newest(
+                    chosen,
+                    store,
+                    role=role,
+                    calibrated=None if state is None else state is State.CALIBRATED,
+                    undeclared=undeclared,
+                    limit=limit + 1,
+                    now_s=time.time(),
+                )
+            ]
+            with store.read_state() as saved:
+                used = bool(found) or inventory.was_used(saved)
+        why_none = "no agents were seen yet"
+        if role or state or undeclared:
+            why_none = "no agents of this kind"
+        if not used:
+            why_none = (
+                f"no agents: no daemon has used this store yet ({clean(store.url, 500)}). "
+                "`tripswitch run` starts one; --config names another store"
+            )
+    shown = found[:limit]
+    if as_json:
+        print_json_lines(shown)
+    elif not shown:
+        typer.echo(why_none)
+    else:
+        _print(shown)
+        if len(found) > len(shown):
+            typer.echo(f"and more: these are the last {limit} seen; --limit shows more")
 
 
-def _print(listed: list[Known], orders: dict[str, Standing], alerts: dict[str, Alert]) -> None:
+def _print(listed: Sequence[Mapping[str, Any]]) -> None:
     table = Table(box=None, pad_edge=False)
-    for name in ("agent", "role", "version", "first seen", "last seen"):
+    for name in ("agent", "owner", "role", "version", "first seen", "last seen"):
         table.add_column(name, no_wrap=True)
-    table.add_column("events", justify="right", no_wrap=True)
+    for name in ("events", "grants"):
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("learned")
     table.add_column("now")
-    for known in listed:
-        summary = known.summary
+    for agent in listed:
         row = (
-            clean(summary.agent_id, 40),
-            clean(summary.role or "-", 16),
-            clean(summary.agent_version or "-", 12),
-            event_iso(summary.first_seen_s)[:10],
-            event_iso(summary.last_seen_s)[:16].replace("T", " "),
-            f"{summary.events:,}",
-            _learned(summary.learned["run"]),
-            _now(known, orders.get(summary.agent_id), alerts.get(summary.agent_id)),
+            clean(str(agent["agent_id"]), 40),
+            clean(agent["owner"] or "-", 16),
+            clean(agent["role"] or "-", 16),
+            clean(agent["agent_version"] or "-", 12),
+            clean(agent["first_seen"])[:10],
+            clean(agent["last_seen"])[:16].replace("T", " "),
+            f"{agent['events']:,}",
+            f"{agent['live_grants']:,}",
+            learned(agent),
+            ", ".join(now(agent)) or AgentState.ACTIVE,
         )
         table.add_row(*(Text(cell) for cell in row))
     console = Console()
@@ -102,19 +132,23 @@ def _print(listed: list[Known], orders: dict[str, Standing], alerts: dict[str, A
     console.print(table)
 
 
-def _learned(runs: Learned) -> str:
-    if runs.since_s is None:
-        return f"learning, {runs.episodes} of {EPISODES_TO_LEARN} runs"
-    return f"calibrated since {event_iso(runs.since_s)[:10]}"
+def learned(agent: Mapping[str, Any]) -> str:
+    """How well the agent is known, by its runs."""
+    since = agent["calibrated_since"]
+    if since is None:
+        return f"learning, {agent['episodes']} of {agent['episodes_to_learn']} runs"
+    return f"calibrated since {clean(since)[:10]}"
 
 
-def _now(known: Known, order: Standing | None, alert: Alert | None) -> str:
+def now(agent: Mapping[str, Any]) -> list[str]:
     """What a person must know about it now; often nothing."""
     told: list[str] = []
-    if order is not None and order.state != AgentState.ACTIVE:
-        told.append(order.state)
-    if alert is not None:
-        told.append(f"{alert.severity.label} alert {alert.alert_id}")
-    if len(known.sightings) > 1:
-        told.append(f"seen in {len(known.sightings)} partitions")
-    return ", ".join(told) or "active"
+    if agent["standing"] != AgentState.ACTIVE:
+        told.append(clean(agent["standing"], 40))
+    if agent["declared"] is False:
+        told.append("shadow AI: nobody declared it")
+    if alert := agent["alert"]:
+        told.append(f"{clean(alert['severity'], 20)} alert {clean(alert['alert_id'], 80)}")
+    if len(agent["seen_in"]) > 1:
+        told.append(f"seen in {len(agent['seen_in'])} partitions")
+    return told

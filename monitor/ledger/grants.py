@@ -1,9 +1,10 @@
 """The grants registry: who may do what, asked by gateways before each action. Default is no."""
 
 import uuid
+from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import Connection, String, bindparam, or_, select, update
+from sqlalchemy import Connection, String, bindparam, func, or_, select, update
 
 from alerting import grants as grants_of
 from alerting.grants import Decision, Grant
@@ -17,6 +18,7 @@ from monitor.store.sql import storable
 MAX_TIME_S: Final = 253_402_300_799.0
 """The end of the year 9999."""
 
+_MAX_PARAMETERS: Final = 500
 _TOLD: Final = 100
 """So many of its latest grants are looked through for why an agent may not."""
 
@@ -166,6 +168,23 @@ def list_grants(
     if agent_id is not None:
         query = query.where(grants.c.agent_id == agent_id)
     return [Grant(**row) for row in connection.execute(query).mappings()]
+
+
+def count_live(connection: Connection, agent_ids: Sequence[str], now_s: float) -> dict[str, int]:
+    """How many valid grants each of these agents holds, of those that hold any."""
+    counted: dict[str, int] = {}
+    for start in range(0, len(agent_ids), _MAX_PARAMETERS):
+        query = (
+            select(grants.c.agent_id, func.count())
+            .where(
+                grants.c.agent_id.in_(agent_ids[start : start + _MAX_PARAMETERS]),
+                grants.c.revoked_at.is_(None),
+                or_(grants.c.expires_at.is_(None), grants.c.expires_at > now_s),
+            )
+            .group_by(grants.c.agent_id)
+        )
+        counted.update((agent_id, count) for agent_id, count in connection.execute(query))
+    return counted
 
 
 def revoke_all(connection: Connection, trip_id: str, agent_id: str, now_s: float) -> int:

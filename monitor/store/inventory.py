@@ -67,6 +67,7 @@ def columns(summary: Summary) -> dict[str, Any]:
 def newest(
     state: Connection,
     *,
+    agent_id: str | None = None,
     role: str | None = None,
     calibrated: bool | None = None,
     limit: int,
@@ -77,7 +78,7 @@ def newest(
     ----------
     state
         A transaction that reads the state.
-    role, calibrated
+    agent_id, role, calibrated
         Only these; None for all.
     limit
         At most so many.
@@ -100,6 +101,8 @@ def newest(
         .order_by(profiles.c.last_seen.desc())
         .limit(limit)
     )
+    if agent_id is not None:
+        query = query.where(profiles.c.agent_id == agent_id)
     if role is not None:
         query = query.where(profiles.c.role == role)
     if calibrated is not None:

@@ -1,22 +1,22 @@
 import json
+import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import event as sql_event
 
 from alerting.trip_policy import Guards
-from baselines.effect import EffectMap
-from baselines.profile import Profile, Rules
 from baselines.summary import EPISODES_TO_LEARN
 from monitor.cli.app import run
 from monitor.config import StoreConfig
-from monitor.ledger import intake, trips
+from monitor.ledger import grants, intake, trips
 from monitor.ledger.response import Response
-from monitor.sources import Place
-from monitor.store import Store, shards
+from monitor.store import Store
 from tests.kit.anomalies import anomaly
-from tests.kit.events import START_S, event
+from tests.kit.events import START_S
+from tests.kit.known import checkpoint, profile
 
 HOSTILE = "pay\x1b[31mroll\u202e[red]-1"
 RESPONSE = Response([], Guards(), [], ["registry"], quiet_s=3600.0)
@@ -29,24 +29,6 @@ def opened(store_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     store = Store.open(StoreConfig(url=store_url))
     yield store
     store.close()
-
-
-def profile(agent_id: str, *, at: float = 0.0, runs: int = 0, **fields: Any) -> Profile:
-    one = Profile(agent_id, Rules())
-    for number in range(2):
-        seen = event(number, START_S + at + number, agent_id=agent_id, **fields)
-        one.learn(one.observe(seen, EffectMap()))
-    for number in range(runs):
-        one.tails["run"].take(1.0, 0.01, START_S + number)
-    return one
-
-
-def checkpoint(store: Store, *profiles: Profile, partition: int = 3) -> None:
-    with store.ledger() as ledger:
-        mine = shards.claim(ledger, "topic", partition, owner="me", now_s=START_S)
-    with store.state() as state:
-        shards.adopt(state, mine, START_S)
-        shards.save(state, mine, Place(10, {}), profiles, START_S)
 
 
 def listed(capsys: pytest.CaptureFixture[str], *options: str) -> Sequence[dict[str, Any]]:
@@ -69,6 +51,8 @@ def test_an_agent_as_json(opened: Store, capsys: pytest.CaptureFixture[str]) -> 
         "agent_id": "payroll-1",
         "role": "payroll",
         "agent_version": "2.1\ufffd",
+        "owner": None,
+        "declared": None,
         "first_seen": "2026-02-02T02:40:00+00:00",
         "last_seen": "2026-02-02T02:40:01+00:00",
         "events": 2,
@@ -83,6 +67,7 @@ def test_an_agent_as_json(opened: Store, capsys: pytest.CaptureFixture[str]) -> 
         "standing": "active",
         "standing_since": None,
         "trip_id": None,
+        "live_grants": 0,
         "alert": None,
         "seen_in": [{"source": "topic", "partition": 3, "at": "2026-02-02T02:40:01+00:00"}],
     }
@@ -151,6 +136,37 @@ def test_it_says_who_is_cut_off_and_who_has_an_open_alert(
     text = capsys.readouterr().out
     assert f"alert {told['odd']['alert']['alert_id']}" in text
     assert "contained" in text
+
+
+def test_it_says_whose_an_agent_is_what_it_holds_and_what_nobody_declared(
+    opened: Store, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    checkpoint(opened, profile("payroll-1", role="payroll"), profile("someones-bot"))
+    with opened.ledger() as ledger:
+        for scope, lasts_s in (("mail.send", 60.0), ("db.read", None), ("over", -60.0)):
+            ends_s = None if lasts_s is None else time.time() + lasts_s
+            grants.add(
+                ledger, agent_id="payroll-1", scope=scope, reason="r", granted_by="me",
+                now_s=time.time() - 120.0, expires_at=ends_s,
+            )  # fmt: skip
+    settings = tmp_path / "t.toml"
+    settings.write_text(
+        '[agents]\ndeclared = ["payroll-*"]\n[[owners]]\nname = "team-pay"\nroles = ["payroll"]\n'
+    )
+    named = ["--config", str(settings)]
+    told = {agent["agent_id"]: agent for agent in listed(capsys, *named)}
+    assert [told["payroll-1"][key] for key in ("owner", "declared", "live_grants")] == [
+        "team-pay", True, 2,
+    ]  # fmt: skip
+    stray = told["someones-bot"]
+    assert [stray[key] for key in ("owner", "declared", "live_grants")] == [None, False, 0]
+    assert listed(capsys, *named, "--undeclared") == [stray]
+    assert run(["agents", *named]) == 0
+    text = capsys.readouterr().out
+    assert text.count("shadow AI: nobody declared it") == 1
+    assert "team-pay" in text
+    assert run(["agents", "--undeclared"]) == 2
+    assert "set agents.declared" in capsys.readouterr().err
 
 
 def test_what_agents_say_of_themselves_is_shown_safely(

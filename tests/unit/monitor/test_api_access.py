@@ -33,6 +33,7 @@ NEEDS: Final[dict[tuple[str, str], Role | None]] = {
     ("GET", "/v1/agents"): Role.VIEWER,
     ("GET", "/v1/agents/{agent_id:path}"): Role.VIEWER,
     ("GET", "/v1/agents/{agent_id:path}/grants"): Role.VIEWER,
+    ("GET", "/v1/agents/{agent_id:path}/profile"): Role.VIEWER,
     ("POST", "/v1/agents/{agent_id:path}/grants"): Role.OPERATOR,
     ("POST", "/v1/agents/{agent_id:path}/kill"): Role.OPERATOR,
     ("POST", "/v1/agents/{agent_id:path}/restore"): Role.OPERATOR,
