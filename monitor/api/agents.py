@@ -14,6 +14,7 @@ from monitor.api.answers import PROBLEMS, STATUS, Answer, log_down
 from monitor.api.backend import Backend, StoreDownError
 from monitor.api.bodies import GrantBody, KillBody, RestoreBody
 from monitor.api.edge import decoded
+from monitor.api.parameters import Limit
 from monitor.config import Config
 from monitor.documents import decision_document, grant_document, standing_document
 from monitor.errors import UsageError
@@ -47,7 +48,6 @@ async def _scope(
 
 Agent = Annotated[str, Depends(_agent)]
 Scope = Annotated[str | None, Depends(_scope)]
-Limit = Annotated[int, Query(ge=1, le=1000, description="At most so many, the newest first.")]
 
 
 @router.get("")
@@ -83,8 +83,9 @@ async def list_grants(
     scope: Scope = None,
     limit: Limit = 100,
 ) -> Answer:
-    """All grants with their validity; with `scope` the decision: `allowed` and the `reason`.
+    """Grants with their validity, the newest first; with `scope` the decision.
 
+    A decision says whether it is `allowed`, and the `reason`.
     While the store cannot be reached a decision is refused with status 503, or allowed with
     `checked` false, as `serve.on_store_failure` says: then nobody's token is checked either.
     """

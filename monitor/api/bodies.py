@@ -21,6 +21,12 @@ class Body(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class ReasonBody(Body):
+    """What somebody says of an alert, or decides on what waits for a person."""
+
+    reason: Reason
+
+
 class KillBody(Body):
     """An order to cut an agent off."""
 
@@ -58,12 +64,6 @@ class HoldBody(Many, KillBody):
 
 class LiftBody(Many, RestoreBody):
     """An order to give them back."""
-
-
-class DecisionBody(Body):
-    """A decision on what waits for a person."""
-
-    reason: Reason
 
 
 class Lasting(Body):
@@ -112,12 +112,6 @@ class TokenBody(Lasting):
 
     name: Annotated[str, Field(min_length=1, max_length=64)]
     role: Role
-
-
-class ReasonBody(Body):
-    """What somebody says of an alert."""
-
-    reason: Reason
 
 
 class ExpectedBody(Lasting):

@@ -1,16 +1,18 @@
 """Routes that people work by: what they say of alerts, and what they want to hear nothing of."""
 
 import time
+from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 
 from alerting.mute import Matcher
 from monitor.api.access import BackendOf, Operator, Viewer
 from monitor.api.answers import PROBLEMS, Answer
+from monitor.api.backend import Backend
 from monitor.api.bodies import ExpectedBody, MuteBody, ReasonBody
 from monitor.api.edge import decoded
-from monitor.api.records import Id, Limit, reason_given
+from monitor.api.parameters import Id, Limit, Reason
 from monitor.config import Config
 from monitor.documents import mute_document
 from monitor.errors import UsageError
@@ -26,39 +28,13 @@ router = APIRouter(prefix="/v1", responses=PROBLEMS)
 @router.post("/alerts/{alert_id}/ack", tags=["alerts"])
 async def acknowledge(alert_id: Id, body: ReasonBody, backend: BackendOf, by: Operator) -> Answer:
     """Say that somebody looks after it; the id may be an incident's, or the beginning of one."""
-    wanted = decoded(alert_id)
-
-    def do(config: Config, store: Store) -> Changed:
-        with store.ledger() as ledger:
-            return lifecycle.acknowledge(
-                ledger,
-                wanted,
-                by=by,
-                reason=body.reason,
-                receivers=routing(config),
-                now_s=time.time(),
-            )
-
-    return Answer(_document(await backend.order(do)))
+    return await _change(lifecycle.acknowledge, alert_id, body.reason, backend, by)
 
 
 @router.post("/alerts/{alert_id}/resolve", tags=["alerts"])
 async def resolve(alert_id: Id, body: ReasonBody, backend: BackendOf, by: Operator) -> Answer:
     """Say that it is over; what is odd from now on is another alert."""
-    wanted = decoded(alert_id)
-
-    def do(config: Config, store: Store) -> Changed:
-        with store.ledger() as ledger:
-            return lifecycle.resolve(
-                ledger,
-                wanted,
-                by=by,
-                reason=body.reason,
-                receivers=routing(config),
-                now_s=time.time(),
-            )
-
-    return Answer(_document(await backend.order(do)))
+    return await _change(lifecycle.resolve, alert_id, body.reason, backend, by)
 
 
 @router.post("/alerts/{alert_id}/expected", tags=["alerts"])
@@ -112,9 +88,7 @@ async def mute(body: MuteBody, backend: BackendOf, by: Operator) -> Answer:
 
 
 @router.delete("/mutes/{mute_id}", tags=["mutes"])
-async def unmute(
-    mute_id: Id, backend: BackendOf, by: Operator, reason: Annotated[str, Depends(reason_given)]
-) -> Answer:
+async def unmute(mute_id: Id, backend: BackendOf, by: Operator, reason: Reason) -> Answer:
     """End a mute before its time; alerts that are open and at least high come out."""
     wanted = decoded(mute_id)
 
@@ -131,6 +105,25 @@ async def unmute(
         return mute_document(ended)
 
     return Answer(await backend.order(do))
+
+
+async def _change(
+    change: Callable[..., Changed], alert_id: str, reason: str, backend: Backend, by: str
+) -> Answer:
+    wanted = decoded(alert_id)
+
+    def do(config: Config, store: Store) -> Changed:
+        with store.ledger() as ledger:
+            return change(
+                ledger,
+                wanted,
+                by=by,
+                reason=reason,
+                receivers=routing(config),
+                now_s=time.time(),
+            )
+
+    return Answer(_document(await backend.order(do)))
 
 
 def _document(changed: Changed) -> dict[str, Any]:

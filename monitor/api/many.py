@@ -1,15 +1,16 @@
 """Routes about orders that need a second person: asked, approved or declined, in force, lifted."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter
 from sqlalchemy import Connection
 
 from monitor import decisions, orders_many, rehearsal
 from monitor.api.access import BackendOf, Operator, Viewer
 from monitor.api.answers import PROBLEMS, STATUS, Answer
-from monitor.api.bodies import DecisionBody, HoldBody, LiftBody
+from monitor.api.bodies import HoldBody, LiftBody, ReasonBody
 from monitor.api.edge import decoded
+from monitor.api.parameters import Id, Limit
 from monitor.config import Config
 from monitor.documents import approval_document
 from monitor.ledger import approvals, hold
@@ -17,9 +18,6 @@ from monitor.orders_many import hold_document
 from monitor.store import Store
 
 router = APIRouter(prefix="/v1", tags=["orders about many"], responses=PROBLEMS)
-
-Limit = Annotated[int, Query(ge=1, le=1000, description="At most so many.")]
-Id = Annotated[str, Path(max_length=300)]
 
 
 @router.get("/approvals")
@@ -30,7 +28,7 @@ async def list_approvals(backend: BackendOf, _: Viewer) -> Answer:
 
 
 @router.post("/approvals/{approval_id}/approve")
-async def approve(approval_id: Id, body: DecisionBody, backend: BackendOf, by: Operator) -> Answer:
+async def approve(approval_id: Id, body: ReasonBody, backend: BackendOf, by: Operator) -> Answer:
     """Approve what waits, and carry it out; the same document as `tripswitch approve --json`.
 
     An order about many needs another person, so another token, than the one that asked.
@@ -47,7 +45,7 @@ async def approve(approval_id: Id, body: DecisionBody, backend: BackendOf, by: O
 
 
 @router.post("/approvals/{approval_id}/decline")
-async def decline(approval_id: Id, body: DecisionBody, backend: BackendOf, by: Operator) -> Answer:
+async def decline(approval_id: Id, body: ReasonBody, backend: BackendOf, by: Operator) -> Answer:
     """Decline what waits: nothing is cut off."""
     wanted = decoded(approval_id)
     decided = await backend.order(

@@ -2,15 +2,15 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Query
 from sqlalchemy import Connection
 
 from monitor.api.access import Admin, BackendOf, Operator, Viewer
 from monitor.api.answers import PROBLEMS, Answer
 from monitor.api.bodies import TokenBody
 from monitor.api.edge import decoded
+from monitor.api.parameters import Id, Limit, Reason
 from monitor.documents import grant_document, token_document, trip_document
-from monitor.errors import UsageError
 from monitor.ledger import alerts, grants, tokens, trips
 from monitor.orders import check_agent
 
@@ -25,18 +25,7 @@ async def _agent(
     return agent
 
 
-async def reason_given(
-    reason: Annotated[str, Query(max_length=2000, description="Why; kept in the audit.")],
-) -> str:
-    """Why, of a request without a body."""
-    if not reason.strip():
-        raise UsageError("reason: is empty: say why, for those who ask later")
-    return reason
-
-
 AgentOrAll = Annotated[str | None, Depends(_agent)]
-Limit = Annotated[int, Query(ge=1, le=1000, description="At most so many, the newest first.")]
-Id = Annotated[str, Path(max_length=300)]
 
 
 @router.get("/alerts", tags=["alerts"])
@@ -71,9 +60,7 @@ async def get_trip(trip_id: Id, backend: BackendOf, _: Viewer) -> Answer:
 
 
 @router.delete("/grants/{grant_id}", tags=["agents"])
-async def revoke_grant(
-    grant_id: Id, backend: BackendOf, by: Operator, reason: Annotated[str, Depends(reason_given)]
-) -> Answer:
+async def revoke_grant(grant_id: Id, backend: BackendOf, by: Operator, reason: Reason) -> Answer:
     """Revoke one grant for good, from this moment."""
     wanted = decoded(grant_id)
 
