@@ -1,7 +1,8 @@
 """What the brokers say of topics and of the group: partitions, settings, and what we may do."""
 
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import closing, contextmanager
 from typing import Any, Final, NamedTuple
 
 from kafka import KafkaAdminClient  # type: ignore[import-untyped]
@@ -45,26 +46,21 @@ def describe(config: KafkaConfig, names: Collection[str]) -> dict[str, Topic]:
     KafkaClientError
         If no broker answers.
     """
-    try:
-        admin = connect(KafkaAdminClient, **client_settings(config))
-    except KafkaError as error:
-        raise KafkaClientError(explain(error, config, "connecting")) from None
-    try:
-        described = [one for one in admin.describe_topics(list(names)) if not one["error_code"]]
-        settings = _settings(admin, [one["name"] for one in described])
-        return {
-            one["name"]: Topic(
-                one["name"],
-                len(one["partitions"]),
-                None if (rights := one.get("authorized_operations")) is None else frozenset(rights),
-                settings.get(one["name"], {}),
-            )
-            for one in described
-        }
-    except KafkaError as error:
-        raise KafkaClientError(explain(error, config, "describing topics")) from None
-    finally:
-        admin.close()
+    with _admin(config) as admin:
+        try:
+            described = [one for one in admin.describe_topics(list(names)) if not one["error_code"]]
+            settings = _settings(admin, [one["name"] for one in described])
+        except KafkaError as error:
+            raise KafkaClientError(explain(error, config, "describing topics")) from None
+    return {
+        one["name"]: Topic(
+            one["name"],
+            len(one["partitions"]),
+            None if (rights := one.get("authorized_operations")) is None else frozenset(rights),
+            settings.get(one["name"], {}),
+        )
+        for one in described
+    }
 
 
 def may_join(config: KafkaConfig) -> str | None:
@@ -75,12 +71,8 @@ def may_join(config: KafkaConfig) -> str | None:
     KafkaClientError
         If no broker answers.
     """
-    try:
-        admin = connect(KafkaAdminClient, **client_settings(config))
-    except KafkaError as error:
-        raise KafkaClientError(explain(error, config, "connecting")) from None
-    until_s = time.monotonic() + config.request_timeout_s
-    try:
+    with _admin(config) as admin:
+        until_s = time.monotonic() + config.request_timeout_s
         while True:
             try:
                 (found,) = admin.describe_groups(
@@ -93,8 +85,17 @@ def may_join(config: KafkaConfig) -> str | None:
                 continue
             rights = found.get("authorized_operations")  # None where nobody has read yet
             return "may be described, and not joined" if rights and "READ" not in rights else None
-    finally:
-        admin.close()
+
+
+@contextmanager
+def _admin(config: KafkaConfig) -> Iterator[Any]:
+    """A connection for as long as it is asked."""
+    try:
+        admin = connect(KafkaAdminClient, **client_settings(config))
+    except KafkaError as error:
+        raise KafkaClientError(explain(error, config, "connecting")) from None
+    with closing(admin):
+        yield admin
 
 
 def _settings(admin: Any, names: Iterable[str]) -> dict[str, dict[str, str]]:
