@@ -11,7 +11,7 @@ from baselines.profile import Observation
 from detectors.finding import Anomaly, Finding
 from detectors.shard import Policy
 from monitor.ledger.response import Response
-from monitor.mapping import Parse
+from monitor.mapping import Parse, plain
 from monitor.replay import Replay, Summary
 
 MAX_LISTED: Final = 50
@@ -51,11 +51,11 @@ class Outcome:
         partitions: int,
         lines: Iterator[bytes],
         source: str,
-        mapped: Parse | None = None,
+        parse: Parse = plain,
     ) -> "Outcome":
         """Replay the log under one setting."""
         outcome = cls()
-        run = Replay(policy, response, partitions, mapped=mapped)
+        run = Replay(policy, response, partitions, parse=parse)
         run.on_judged, run.on_decision = outcome._judged, outcome._decided
         run.on_anomaly = outcome._raised
         outcome.summary = run.run(lines, source)

@@ -93,6 +93,19 @@ class Mapper:
             ) from None
 
 
+def plain(
+    raw: bytes, taken_in_s: float | None = None, key: bytes | None = None
+) -> ActionEvent | None:
+    """`Parse` where messages are events as they are."""
+    del key
+    return ActionEvent.parse(raw, taken_in_s)
+
+
+def parser(source: SourceConfig) -> Parse:
+    """What makes events of this source's messages."""
+    return mapper(source) or plain
+
+
 def mapper(source: SourceConfig) -> Mapper | None:
     """What makes events of this source's messages; None where they are events as they are."""
     return Mapper(source.map, source.only) if source.map else None

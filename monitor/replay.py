@@ -18,13 +18,13 @@ from alerting.gathering import Gathering
 from alerting.incident import began
 from alerting.policy import fold
 from alerting.trip_policy import Decision, Lately, decide_trip
-from baselines.event import MAX_MESSAGE_BYTES, ActionEvent, EventError
+from baselines.event import MAX_MESSAGE_BYTES, EventError
 from baselines.profile import Observation
 from detectors.finding import Anomaly, Finding
 from detectors.shard import Policy, Shard
 from monitor.errors import TripswitchError
 from monitor.ledger.response import Response
-from monitor.mapping import Parse
+from monitor.mapping import Parse, plain
 from monitor.sources.partition import partition_for
 
 _HOUR: Final = timedelta(hours=1)
@@ -65,8 +65,8 @@ class Replay:
         Called with each observation and its findings before it is learned, if given.
     on_decision
         Called with what a rule makes of an anomaly, and with the alert that this joined.
-    mapped
-        Makes events of lines that are none as they are; None: they are.
+    parse
+        Makes events of lines.
     """
 
     policy: Policy
@@ -76,7 +76,7 @@ class Replay:
     on_rejected: Callable[[int, bytes, str], None] = lambda _line, _raw, _why: None
     on_judged: Callable[[Observation, Sequence[Finding]], None] | None = None
     on_decision: Callable[[Decision, Alert], None] = lambda _decision, _alert: None
-    mapped: Parse | None = None
+    parse: Parse = plain
     summary: Summary = field(default_factory=Summary)
     _gathering: Gathering = field(init=False)
     _alerts: dict[str, Alert] = field(default_factory=dict)
@@ -108,7 +108,7 @@ class Replay:
             if not line.strip():
                 continue
             try:
-                event = ActionEvent.parse(line) if self.mapped is None else self.mapped(line)
+                event = self.parse(line)
             except EventError as error:
                 self.summary.rejected += 1
                 self.on_rejected(number, line, str(error))

@@ -12,7 +12,7 @@ from monitor.checkup.verdict import Verdict, failed, ok, warning
 from monitor.config import Config
 from monitor.errors import TripswitchError
 from monitor.kafka_client import KafkaClientError, KafkaError
-from monitor.mapping import Parse, mapper
+from monitor.mapping import Parse, parser
 from monitor.sources.log_file import log_path
 from monitor.sources.partition import partition_for
 
@@ -45,7 +45,7 @@ def check_sample(config: Config) -> Iterator[Verdict]:
     if not messages:
         yield warning(about, "the source is empty", "produce a message, then try again")
         return
-    yield from judge(messages, mapper(config.source) or _plain)
+    yield from judge(messages, parser(config.source))
 
 
 def judge(messages: Sequence[Message], parse: Parse) -> Iterator[Verdict]:
@@ -121,13 +121,6 @@ def _check_fields(events: Sequence[ActionEvent]) -> Iterator[Verdict]:
 def _kind(reason: str) -> str:
     """A reason without what it quotes of one message, so that equal faults count together."""
     return reason.partition(" (got ")[0]
-
-
-def _plain(
-    raw: bytes, taken_in_s: float | None = None, key: bytes | None = None
-) -> ActionEvent | None:
-    del key
-    return ActionEvent.parse(raw, taken_in_s)
 
 
 def _of_log(config: Config) -> list[Message]:

@@ -8,11 +8,11 @@ from typing import Annotated, Any, Final
 import typer
 
 from alerting.render import clean
-from baselines.event import ActionEvent, EventError
+from baselines.event import EventError
 from monitor import config as settings
 from monitor.cli.app import ConfigOption, JsonOption, app, print_json, print_json_lines
 from monitor.errors import ExitCode, NotFoundError
-from monitor.mapping import mapper
+from monitor.mapping import Parse, parser
 from monitor.replay import read_lines
 
 MAX_LISTED: Final = 40
@@ -58,8 +58,8 @@ def try_out(
     Exit code 4: some would be. What the map does not read of the first message is listed.
     """
     source = settings.load(config).source
-    mapped = mapper(source) or ActionEvent.parse
-    documents = [_tried(raw, mapped) for raw in _messages(sample)]
+    parse = parser(source)
+    documents = [_tried(raw, parse) for raw in _messages(sample)]
     if not documents:
         raise NotFoundError(f"{sample}: no message in it; give one JSON object, or one a line")
     if as_json:
@@ -83,9 +83,9 @@ def try_out(
     return ExitCode.FAILED if refused else ExitCode.DONE
 
 
-def _tried(raw: bytes, mapped: Any) -> dict[str, Any]:
+def _tried(raw: bytes, parse: Parse) -> dict[str, Any]:
     try:
-        event = mapped(raw)
+        event = parse(raw)
     except EventError as error:
         return {"verdict": "refused", "reason": str(error), "event": None}
     if event is None:

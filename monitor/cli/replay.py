@@ -20,7 +20,7 @@ from monitor.cli.app import ConfigOption, JsonOption, app, print_json
 from monitor.cli.compare_view import view
 from monitor.compare import Outcome, compared
 from monitor.errors import TripswitchError, UsageError
-from monitor.mapping import mapper
+from monitor.mapping import parser
 from monitor.replay import Replay, read_lines
 from monitor.scores import Scores
 
@@ -67,7 +67,7 @@ def replay(
     started = time.perf_counter()
     with ExitStack() as stack:
         run = Replay(policies.detection(chosen), policies.response(chosen, (), ()), partitions)
-        run.mapped = mapper(chosen.source)
+        run.parse = parser(chosen.source)
         anomalies = None if out is None else _open(stack, out)
         judged = None if scores is None else Scores(_open(stack, scores))
         if judged is not None:
@@ -96,8 +96,8 @@ def _compare(file: Path, configs: tuple[Path, Path], partitions: int, as_json: b
         chosen = settings.load(path)
         policy, response = policies.detection(chosen), policies.response(chosen, (), ())
         with _lines(file, path.name) as lines:
-            mapped = mapper(chosen.source)
-            outcomes.append(Outcome.of(policy, response, partitions, lines, file.name, mapped))
+            parse = parser(chosen.source)
+            outcomes.append(Outcome.of(policy, response, partitions, lines, file.name, parse))
     a, b = outcomes
     document = compared(a, b, (str(configs[0]), str(configs[1])))
     if as_json:
