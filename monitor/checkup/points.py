@@ -11,17 +11,23 @@ from monitor.enforcement import enforcement_points, point_limits
 
 def check_points(config: Config) -> Iterator[Verdict]:
     """Ask each; none is given an order."""
+    advice = "orders will not take effect there: mend it, or take it out of [[points]]"
+    for name, why in asked_points(config):
+        about = f"point {name}"
+        yield ok(about, "ready") if why is None else failed(about, why, advice)
+
+
+def asked_points(config: Config) -> Iterator[tuple[str, str | None]]:
+    """The name of each, and why it could not act; None if it could."""
     limits = point_limits(config)
     with ExitStack() as stack:
         for name, point in enforcement_points(config, strict=False).items():
             stack.callback(point.close)
-            about = f"point {name}"
-            advice = "orders will not take effect there: mend it, or take it out of [[points]]"
             try:
                 point.check(limits[name].timeout_s)
             except RevokeError as error:
-                yield failed(about, str(error), advice)
+                yield name, str(error)
             except Exception as error:  # a plugin's; its text may hold a secret
-                yield failed(about, f"failed with {type(error).__name__}", advice)
+                yield name, f"failed with {type(error).__name__}"
             else:
-                yield ok(about, "ready")
+                yield name, None

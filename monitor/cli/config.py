@@ -1,15 +1,13 @@
 """`tripswitch config`: the settings as they are understood."""
 
-from contextlib import ExitStack
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from alerting.ports import RevokeError
 from alerting.render import clean
 from monitor import config as settings
+from monitor.checkup.points import asked_points
 from monitor.cli.app import ConfigOption, JsonOption, app, print_json
-from monitor.enforcement import enforcement_points, point_limits
 from monitor.errors import ExitCode
 
 PointsOption = Annotated[
@@ -55,21 +53,12 @@ def show(
 
 
 def _check_points(chosen: settings.Config, as_json: bool) -> int:
-    exit_code, limits = ExitCode.DONE, point_limits(chosen)
-    with ExitStack() as stack:
-        for name, point in enforcement_points(chosen, strict=False).items():
-            stack.callback(point.close)
-            document: dict[str, Any] = {"point": name, "ready": True, "error": None}
-            try:
-                point.check(limits[name].timeout_s)
-            except RevokeError as error:
-                document |= {"ready": False, "error": str(error)}
-            except Exception as error:  # a plugin's; its text may hold a secret
-                document |= {"ready": False, "error": f"failed with {type(error).__name__}"}
-            if not document["ready"]:
-                exit_code = ExitCode.FAILED
-            if as_json:
-                print_json(document)
-            else:
-                typer.echo(f"{name}: {clean(document['error'] or 'ready', 500)}")
+    exit_code = ExitCode.DONE
+    for name, error in asked_points(chosen):
+        if error is not None:
+            exit_code = ExitCode.FAILED
+        if as_json:
+            print_json({"point": name, "ready": error is None, "error": error})
+        else:
+            typer.echo(f"{name}: {clean(error or 'ready', 500)}")
     return exit_code
