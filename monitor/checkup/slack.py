@@ -9,12 +9,12 @@ from slack_sdk.web import SlackResponse
 
 from alerting.notify.slack_web import Limit, SlackWeb
 from alerting.ports import DeliveryError
-from monitor.checkup.store import clock
+from monitor.checkup.clock import clock
 from monitor.checkup.verdict import Verdict, failed, ok, warning
 from monitor.config import Config
 
 SCOPES: Final = frozenset({"chat:write", "channels:history", "usergroups:read", "commands"})
-"""As `deploy/slack-manifest.yaml` asks for them."""
+"""As `deploy/slack-manifest.yaml` asks for them, but for private channels."""
 _MANIFEST: Final = "deploy/slack-manifest.yaml makes an app that has all it takes"
 
 

@@ -10,6 +10,7 @@ from typing import Final
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from monitor.checkup.clock import clock
 from monitor.checkup.verdict import Verdict, failed, ok, warning
 from monitor.config import Config
 from monitor.sources.log_file import log_path
@@ -17,7 +18,6 @@ from monitor.store import Store, StoreError, inventory
 from monitor.store.engine import reason
 
 _LEAST_FREE_BYTES: Final = 1 << 30
-MAX_SKEW_S: Final = 2.0
 
 
 def check_store(config: Config) -> Iterator[Verdict]:
@@ -86,14 +86,3 @@ def _check_clock(store: Store) -> Verdict:
         )
         ours_s = (before_s + time.time()) / 2
     return clock(theirs_s - ours_s, "the database's")
-
-
-def clock(ahead_s: float, whose: str) -> Verdict:
-    """Whether our clock and another one agree."""
-    if abs(ahead_s) > MAX_SKEW_S:
-        return warning(
-            "clock",
-            f"this host's differs from {whose} by {-ahead_s:+.1f} s",
-            "set both by NTP: leases, containment and silence are told by clocks",
-        )
-    return ok("clock", f"this host's agrees with {whose}")

@@ -11,7 +11,7 @@ import monitor.cli  # noqa: F401 # registers the commands
 from baselines.event import ActionEvent
 from monitor.checkup import Verdict
 from monitor.checkup.sample import Message, judge
-from monitor.checkup.store import clock
+from monitor.checkup.clock import clock
 from monitor.cli.app import run
 from monitor.sources.partition import partition_for
 from tests.kit.events import raw_event

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from monitor.checkup import slack as checkup
 from monitor.slack_request import COMMAND
 from tests.kit.slack_workspace import SCOPES
 
@@ -20,6 +21,9 @@ METHODS = {
     "auth_test": None,
 }
 """What the SDK's functions call; None: no scope is needed."""
+ASKED_FOR = set(re.findall(r"^      - (\S+)(?: .*)?$", MANIFEST, re.MULTILINE))
+PRIVATE = {"groups:history"}
+"""What `channels:history` is to a private channel."""
 
 
 def test_each_scope_is_needed_and_each_needed_one_is_there() -> None:
@@ -27,10 +31,11 @@ def test_each_scope_is_needed_and_each_needed_one_is_there() -> None:
     called = {name for path in paths for name in CALLS.findall(path.read_text("utf-8"))}
     assert called == set(METHODS), "every method is known here, and each is called"
     needed = {SCOPES[method] for name in called if (method := METHODS[name])}
-    scopes = set(re.findall(r"^      - (\w+:?\w*) ", MANIFEST + " ", re.MULTILINE))
-    scopes |= set(re.findall(r"^      - (\S+)$", MANIFEST, re.MULTILINE))
-    private = {"groups:history"}  # what channels:history is to a private channel
-    assert scopes - {"commands"} - private == needed
+    assert ASKED_FOR - {"commands"} - PRIVATE == needed
+
+
+def test_the_doctor_looks_for_what_the_manifest_asks_for() -> None:
+    assert ASKED_FOR - PRIVATE == checkup.SCOPES
 
 
 def test_the_command_buttons_and_socket_mode_are_on() -> None:
