@@ -10,8 +10,8 @@ import pytest
 import monitor.cli  # noqa: F401 # registers the commands
 from baselines.event import ActionEvent
 from monitor.checkup import Verdict
-from monitor.checkup.sample import Message, judge
 from monitor.checkup.clock import clock
+from monitor.checkup.sample import Message, judge
 from monitor.cli.app import run
 from monitor.sources.partition import partition_for
 from tests.kit.events import raw_event
