@@ -21,6 +21,7 @@ from detectors.digest import counted
 from detectors.digest import digest as drift
 from detectors.finding import Severity
 from monitor.config import Config
+from monitor.current import Current
 from monitor.ledger import conditions, outbox, trip
 from monitor.ledger import grants as ledger_grants
 from monitor.policies import detection
@@ -61,6 +62,8 @@ class Digests:
 
     Parameters
     ----------
+    current
+        The settings in force.
     receivers
         Who is told.
     wake
@@ -69,13 +72,13 @@ class Digests:
 
     def __init__(
         self,
-        config: Config,
+        current: Current,
         store: Store,
         receivers: Sequence[str],
         wake: Callable[[], None],
         clock: Callable[[], float] = clock.time,
     ) -> None:
-        self.config = config
+        self._current = current
         self._store = store
         self._receivers = receivers
         self._wake = wake
@@ -85,7 +88,7 @@ class Digests:
     def look(self) -> None:
         """Tell what became due, unless another process has."""
         now = datetime.fromtimestamp(self._clock(), UTC)
-        for one in periods(self.config, now):
+        for one in periods(self._current.config, now):
             if one.identity in self._done:
                 continue
             late_s = now.timestamp() - one.until.timestamp()
@@ -105,7 +108,7 @@ class Digests:
             return any(ledger.execute(query.limit(1)).first() for query in queries)
 
     def _tell(self, one: Period, now: datetime) -> None:
-        found = gather(self.config, self._store, self._receivers, one)
+        found = gather(self._current.config, self._store, self._receivers, one)
         with self._store.ledger() as ledger:
             for facts in found:
                 identity = f"digest/{one.identity}/{facts.owner or ''}"

@@ -8,7 +8,7 @@ from prometheus_client.registry import Collector
 
 from alerting.health import RULES
 from monitor.health import Health
-from monitor.health_probes import SourceProbe
+from monitor.standing import Standing
 from monitor.worker import Worker
 
 _COUNTED: Final = {
@@ -29,7 +29,7 @@ class Gauges(Collector):
     worker
         What reads.
     health
-        What watches it; its `SourceProbe` knows how far behind it is.
+        What watches it, and knows how far behind it is.
     """
 
     def __init__(self, worker: Worker, health: Health) -> None:
@@ -54,15 +54,13 @@ class Gauges(Collector):
         return []
 
     def _standing(self) -> Iterator[Metric]:
-        owned = list(self._worker.owned.values())  # the worker's thread changes it
-        yield _gauge("partitions", "Partitions that this process reads.", len(owned))
-        resident = sum(len(one.shard.profiles) for one in owned)
-        yield _gauge("profiles_in_memory", "Profiles in memory; the others are stored.", resident)
-        for probe in self._health.probes:
-            if isinstance(probe, SourceProbe):
-                yield _gauge("lag", "Records, or bytes of a log, left to be read.", probe.behind)
-                age = "While any are left: how old what is read now is."
-                yield _gauge("lag_seconds", age, probe.behind_s)
+        now = Standing.of(self._worker, self._health)
+        yield _gauge("partitions", "Partitions that this process reads.", now.partitions)
+        resident = "Profiles in memory; the others are stored."
+        yield _gauge("profiles_in_memory", resident, now.resident)
+        yield _gauge("lag", "Records, or bytes of a log, left to be read.", now.behind)
+        age = "While any are left: how old what is read now is."
+        yield _gauge("lag_seconds", age, now.behind_s)
         held = {one.kind for one in self._health.held()}
         conditions = GaugeMetricFamily(
             "tripswitch_condition", "1 while it holds; the runbook tells of each.", labels=["kind"]

@@ -9,9 +9,9 @@ from typing import Any, Final
 from sqlalchemy.exc import DBAPIError
 
 from alerting.health import RULES, Condition, Key, Trouble, Vigil, is_ready
-from monitor.config_health import HealthConfig
+from monitor.current import Current
 from monitor.documents import iso
-from monitor.health_probes import Probe, SourceProbe, WorkerProbe, ledger_troubles
+from monitor.health_probes import Probe, ledger_troubles
 from monitor.ledger import conditions
 from monitor.store import Store
 from monitor.store.engine import reason
@@ -29,8 +29,8 @@ class Health:
     ----------
     store
         Where conditions are kept.
-    settings
-        From when on something is wrong.
+    current
+        The settings in force: from when on something is wrong.
     process
         Names this process in conditions of its own.
     receivers
@@ -46,7 +46,7 @@ class Health:
     def __init__(
         self,
         store: Store,
-        settings: HealthConfig,
+        current: Current,
         *,
         process: str,
         receivers: Sequence[str],
@@ -55,7 +55,7 @@ class Health:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
-        self.settings = settings
+        self._current = current
         self._process = process
         self._receivers = receivers
         self.probes = list(probes)
@@ -79,7 +79,7 @@ class Health:
             try:
                 self._resume(now_s)
                 with self._store.read() as ledger:
-                    troubles += ledger_troubles(ledger, self.settings, now_s)
+                    troubles += ledger_troubles(ledger, self._current.config.health, now_s)
             except DBAPIError as error:
                 troubles.append(Trouble("store", self._store.url, reason(error)))
                 # What only the ledger tells is not known now; it neither begins nor ends.
@@ -94,13 +94,6 @@ class Health:
             except DBAPIError as error:
                 log.error("health: store %s: %s", self._store.url, reason(error))
 
-    def follow(self, settings: HealthConfig) -> None:
-        """Look by other thresholds from now on."""
-        self.settings = settings
-        for probe in self.probes:
-            if isinstance(probe, SourceProbe | WorkerProbe):
-                probe.settings = settings
-
     def held(self) -> tuple[Condition, ...]:
         """What holds, the worst first."""
         return self._held
@@ -108,7 +101,8 @@ class Health:
     def is_well(self) -> bool:
         """Whether nothing critical holds, and somebody has looked lately."""
         looked_s = time.monotonic() - self._looked_at_s
-        return is_ready(self._held) and looked_s < max(60.0, 6 * self.settings.look_every_s)
+        every_s = self._current.config.health.look_every_s
+        return is_ready(self._held) and looked_s < max(60.0, 6 * every_s)
 
     def readiness(self) -> dict[str, Any]:
         """What `/readyz` answers."""

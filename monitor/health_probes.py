@@ -12,6 +12,7 @@ from alerting.health import Trouble
 from alerting.killswitch import OPEN
 from alerting.render import clean
 from monitor.config_health import HealthConfig
+from monitor.current import Current
 from monitor.health_source import Ends, Pauses
 from monitor.ledger import deliveries
 from monitor.owned import Owned
@@ -36,7 +37,7 @@ class SourceProbe:
 
     worker: Worker
     ends: Ends | None
-    settings: HealthConfig
+    current: Current
     pauses: Pauses = field(default_factory=Pauses)
     behind: int = 0
     """What is left to be read, in records or bytes, as of the last look …"""
@@ -48,11 +49,11 @@ class SourceProbe:
 
     def __call__(self, now_s: float) -> Iterator[Trouble]:
         """See `Probe`."""
-        name = self.worker.source.name
+        name, settings = self.worker.source.name, self.current.config.health
         read = self.worker.counts.events + self.worker.counts.rejected
         pause_s = self.pauses.see(read > self._events, now_s)
         self._events = read
-        limit_s = self.settings.quiet_after_s or self.pauses.usual_s()
+        limit_s = settings.quiet_after_s or self.pauses.usual_s()
         if limit_s is not None and pause_s > limit_s:
             yield Trouble("quiet", name, f"no record came for {pause_s / 60:.0f} minutes")
         if self.ends is None:
@@ -62,7 +63,7 @@ class SourceProbe:
             ends = self.ends.ask(owned.keys())
         except SourceError as error:
             self._silent_since_s = self._silent_since_s or now_s
-            if now_s - self._silent_since_s >= self.settings.stalled_s:
+            if now_s - self._silent_since_s >= settings.stalled_s:
                 yield Trouble("stalled", name, f"the source gives no answer: {error}")
             return
         self._silent_since_s = None
@@ -78,7 +79,7 @@ class SourceProbe:
             at, since_s = self._moved.get(number, (one.next_offset, now_s))
             if at != one.next_offset or one.next_offset >= ends.get(number, 0):
                 at, since_s = one.next_offset, now_s
-            elif now_s - since_s >= self.settings.stalled_s:
+            elif now_s - since_s >= self.current.config.health.stalled_s:
                 if self.ends is not None and self.ends.has_more(number, at):
                     stuck.append(number)
                 else:
@@ -101,7 +102,7 @@ class SourceProbe:
                 behind += left
                 oldest_s = min(oldest_s, one.watermark_s)
         self.behind, self.behind_s = behind, now_s - oldest_s
-        if self.behind_s > self.settings.lag_s:
+        if self.behind_s > self.current.config.health.lag_s:
             many = f"{behind:,} {self.ends.unit}" if behind < GENERATION_BYTES else "rotated logs"
             text = f"{many} behind; what is read now is {self.behind_s / 60:.0f} minutes old"
             yield Trouble("lag", name, text)
@@ -112,14 +113,15 @@ class WorkerProbe:
     """A loop that hangs, detectors that fail, checkpoints, dead letters and clocks."""
 
     worker: Worker
-    settings: HealthConfig
+    current: Current
     _rejected: deque[tuple[float, int]] = field(default_factory=deque)
     _unsaved_since: dict[int, tuple[int, float]] = field(default_factory=dict)
     _faults: Counter[tuple[int, str]] = field(default_factory=Counter)
 
     def __call__(self, now_s: float) -> Iterator[Trouble]:
         """See `Probe`."""
-        name, pulse, settings = self.worker.source.name, self.worker.pulse, self.settings
+        name, pulse = self.worker.source.name, self.worker.pulse
+        settings = self.current.config.health
         hangs_s = time.monotonic() - pulse.turned_at_s
         if hangs_s > settings.worker_s:
             yield Trouble("worker", name, f"the loop has not turned for {hangs_s:.0f} s")
@@ -169,19 +171,21 @@ class WorkerProbe:
             if not self._rejected:
                 self._rejected.append((now_s, total))
         lately = total - self._rejected[0][1]
-        if lately >= self.settings.dead_letters_per_hour:
+        if lately >= self.current.config.health.dead_letters_per_hour:
             text = f"{lately:,} records of the last hour are no events and went to the dead letter"
             yield Trouble("dead_letters", name, text)
 
     def _unsaved(self, name: str, now_s: float) -> Iterator[Trouble]:
         owned = dict(list(self.worker.owned.items()))
-        late = []
+        least_s, late = self.current.config.health.checkpoint_s, []
         for number, one in owned.items():
             saved, since_s = self._unsaved_since.get(number, (one.saved_offset, now_s))
             if saved != one.saved_offset or one.next_offset <= one.saved_offset:
                 since_s = now_s
             self._unsaved_since[number] = one.saved_offset, since_s
-            limit_s = max(self.settings.checkpoint_s, 6 * self.worker.timing.checkpoint_s)
+            limit_s = max(
+                self.current.config.health.checkpoint_s, 6 * self.worker.timing.checkpoint_s
+            )
             if now_s - since_s > limit_s:
                 late.append(number)
         self._unsaved_since = {n: of for n, of in self._unsaved_since.items() if n in owned}

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 from alerting.health import Trouble
 from monitor.audit_heads import Publisher
-from monitor.config import Config
+from monitor.current import Current
 from monitor.health import Health
 from monitor.health_probes import Probe, SourceProbe, WorkerProbe
 from monitor.health_source import open_ends
@@ -15,19 +15,20 @@ from monitor.worker import Worker
 
 
 def watch(
-    config: Config,
+    current: Current,
     worker: Worker,
     publisher: Publisher | None,
     wake: Callable[[], None],
     stack: ExitStack,
 ) -> Health:
     """The daemon's health, not looking yet."""
+    config = current.config
     ends = open_ends(config, worker.source)
     if ends is not None:
         stack.callback(ends.close)
     probes: list[Probe] = [
-        SourceProbe(worker, ends, config.health),
-        WorkerProbe(worker, config.health),
+        SourceProbe(worker, ends, current),
+        WorkerProbe(worker, current),
     ]
     if publisher is not None:
         probes.append(_heads_probe(publisher, config.kafka.audit_topic))
@@ -35,7 +36,7 @@ def watch(
     name = "daemon" if worker.store.is_sqlite else f"{socket.gethostname()}:{os.getpid()}"
     return Health(
         worker.store,
-        config.health,
+        current,
         process=name,
         receivers=worker.response.receivers,
         probes=probes,

@@ -13,10 +13,8 @@ from detectors.policy import Policy
 from monitor import config as settings
 from monitor import policies
 from monitor.current import Current
-from monitor.digest import Digests
 from monitor.dispatcher import Dispatcher
 from monitor.errors import TripswitchError
-from monitor.health import Health
 from monitor.routing import fallback, routing
 from monitor.worker import Worker
 
@@ -37,14 +35,12 @@ class Reload:
     ----------
     current
         The settings that are in force.
-    worker, health, digests, dispatcher
-        Who works by them.
+    worker, dispatcher
+        Who works by them, and holds what was made of them.
     """
 
     current: Current
     worker: Worker
-    health: Health
-    digests: Digests
     dispatcher: Dispatcher
 
     def ask(self, path: Path | None) -> None:
@@ -81,8 +77,7 @@ class Reload:
             new.trip.allowed_skew_s,
             new.trip.silent_after_s,
         )
-        self.health.follow(new.health)
-        self.digests.config = self.current.config = new
+        self.current.config = new
         rest = f"; a restart is needed for {', '.join(waiting)}" if waiting else ""
         log.info("settings reloaded%s", rest)
         return True

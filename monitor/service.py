@@ -198,7 +198,8 @@ def build(config: Config, stream: TextIO) -> Service:
         if config.kafka.bootstrap_servers:
             publisher = Publisher(store, config.kafka)
             stack.callback(publisher.close)
-        health = watch(config, worker, publisher, wake, stack)
+        current = Current(config)
+        health = watch(current, worker, publisher, wake, stack)
         if metrics is not None and config.metrics.port is not None:
             metrics.registry.register(Gauges(worker, health))
             stack.callback(metrics.serve(config.metrics.host, config.metrics.port, health))
@@ -207,13 +208,12 @@ def build(config: Config, stream: TextIO) -> Service:
             heartbeat = Heartbeat(config.heartbeat, health.is_well)
             health.probes.append(heartbeat.troubles)
             stack.callback(heartbeat.stop)
-        digests = Digests(config, store, response.receivers, wake)
-        current = Current(config)
+        digests = Digests(current, store, response.receivers, wake)
         status = Status(worker, health)
         jobs = schedule(
             current, store, response, metrics, publisher, roundup, wake, health, digests, status
         )
-        reload = Reload(current, worker, health, digests, dispatcher)
+        reload = Reload(current, worker, dispatcher)
         slack = open_socket(config, store, response, wake)
         if slack is not None:
             health.probes.append(slack.troubles)

@@ -4,7 +4,7 @@ import logging
 import time
 
 from monitor.health import Health
-from monitor.health_probes import SourceProbe
+from monitor.standing import Standing
 from monitor.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -35,20 +35,16 @@ class Status:
         now_s = time.monotonic()
         rate = (counts.events - self._events) / max(now_s - self._told_at_s, 1e-3)
         self._events, self._told_at_s = counts.events, now_s
-        owned = list(worker.owned.values())  # the worker's thread changes it
-        resident = sum(len(one.shard.profiles) for one in owned)
+        standing = Standing.of(worker, self._health)
         armed = any(rule.mode == "enforce" for rule in worker.response.rules)
         told = [
-            f"{worker.source.name}: {len(owned)} partitions",
+            f"{worker.source.name}: {standing.partitions} partitions",
             f"{counts.events:,} events ({rate:,.0f}/s), {counts.rejected:,} refused",
-            f"{resident:,} agents in memory",
+            f"{standing.resident:,} agents in memory",
             "armed" if armed else "observing",
         ]
-        told += [
-            f"{probe.behind_s:.0f} s behind"
-            for probe in self._health.probes
-            if isinstance(probe, SourceProbe) and probe.behind
-        ]
+        if standing.behind:
+            told.append(f"{standing.behind_s:.0f} s behind")
         if held := self._health.held():
             told.append("wrong: " + ", ".join(sorted({one.kind for one in held})))
         return "; ".join(told)

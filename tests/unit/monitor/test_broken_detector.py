@@ -13,7 +13,8 @@ from detectors.budget import Budget
 from detectors.finding import Finding, Severity
 from detectors.limits import Limits
 from detectors.policy import Policy
-from monitor.config_health import HealthConfig
+from monitor.config import Config
+from monitor.current import Current
 from monitor.health import Health
 from monitor.health_probes import WorkerProbe
 from monitor.ledger import alerts
@@ -71,8 +72,8 @@ def test_it_is_said_and_explains_what_it_finds_and_nothing_else(
     log, clock = tmp_path / "events.jsonl", Clock()
     worker = make(store, log)
     watch = Health(
-        store, HealthConfig(), process="p", receivers=["slack"], clock=clock, wake=lambda: None,
-        probes=[WorkerProbe(worker, HealthConfig())],
+        store, Current(Config()), process="p", receivers=["slack"], clock=clock, wake=lambda: None,
+        probes=[WorkerProbe(worker, Current(Config()))],
     )  # fmt: skip
     number = 0
 
@@ -132,4 +133,4 @@ def test_an_event_that_cannot_be_learned_stops_nobody(
     (owned,) = worker.owned.values()
     assert owned.shard.faults[ANY].count == 5
     assert owned.shard.profiles["payroll-1"].events == 5
-    assert [one.subject for one in WorkerProbe(worker, HealthConfig())(START_S)] == [ANY]
+    assert [one.subject for one in WorkerProbe(worker, Current(Config()))(START_S)] == [ANY]

@@ -12,6 +12,7 @@ from detectors.finding import Severity
 from monitor.cli.app import run
 from monitor.config import Config
 from monitor.config_health import DigestConfig
+from monitor.current import Current
 from monitor.digest import Digests, gather, newest
 from monitor.ledger import alerts, conditions, grants, trips
 from monitor.store import Store
@@ -48,7 +49,7 @@ def open_alert(store: Store, number: int, at: datetime, **changes: object) -> No
 def digests(
     store: Store, clock: Clock, config: Config = CONFIG, receivers: object = ("slack",)
 ) -> Digests:
-    return Digests(config, store, receivers, lambda: None, clock)  # type: ignore[arg-type]
+    return Digests(Current(config), store, receivers, lambda: None, clock)  # type: ignore[arg-type]
 
 
 def told(store: Store) -> list[Message]:

@@ -19,8 +19,10 @@ from alerting.ports import Receiver
 from baselines.event import ActionEvent
 from detectors.budget import Budget
 from detectors.shard import Policy, Shard
+from monitor.config import Config
 from monitor.config_health import HealthConfig, HeartbeatConfig
 from monitor.counts import Counts
+from monitor.current import Current
 from monitor.dispatcher import Dispatcher
 from monitor.health import Health
 from monitor.health_probes import SourceProbe, WorkerProbe, serve_probe
@@ -98,8 +100,13 @@ def kinds(troubles: Iterator[Trouble]) -> list[str]:
     return [one.kind for one in troubles]
 
 
+def by(**settings: object) -> Current:
+    """The settings in force, with these of health."""
+    return Current(Config(health=HealthConfig(**settings)))  # type: ignore[arg-type]
+
+
 def source_probe(topic: Topic, worker: FakeWorker, **settings: object) -> SourceProbe:
-    return SourceProbe(worker, topic, HealthConfig(**settings))  # type: ignore[arg-type]
+    return SourceProbe(worker, topic, by(**settings))  # type: ignore[arg-type]
 
 
 def health(
@@ -107,7 +114,7 @@ def health(
 ) -> Health:
     return Health(
         store,
-        HealthConfig(),
+        by(),
         process="p",
         receivers=receivers.split(),
         probes=probes,  # type: ignore[arg-type]
@@ -192,7 +199,7 @@ def test_blank_lines_behind_the_last_event_are_no_stall(tmp_path: Path) -> None:
 
 def test_a_loop_that_hangs_checkpoints_and_dead_letters(monkeypatch: pytest.MonkeyPatch) -> None:
     worker = FakeWorker(Topic({}), {0: Part(5, 3)})
-    probe = WorkerProbe(worker, HealthConfig(worker_s=60, checkpoint_s=60))  # type: ignore[arg-type]
+    probe = WorkerProbe(worker, by(worker_s=60, checkpoint_s=60))  # type: ignore[arg-type]
     assert kinds(probe(NOW)) == []
     assert kinds(probe(NOW + 61)) == ["checkpoint"]
     worker.owned[0].saved_offset = 5
@@ -466,7 +473,7 @@ def test_nobody_who_looks_stops_the_heart(store: Store, monkeypatch: pytest.Monk
 
 def test_agents_in_other_partitions_than_their_ids_lead_to() -> None:
     worker = FakeWorker(Topic({}), {})
-    probe = WorkerProbe(worker, HealthConfig())  # type: ignore[arg-type]
+    probe = WorkerProbe(worker, by())  # type: ignore[arg-type]
     placement = worker.pulse.placement
     placement.see(event("a", NOW, NOW)[0], NOW, 3, 3)
     assert kinds(probe(NOW)) == []
