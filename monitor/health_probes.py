@@ -178,14 +178,12 @@ class WorkerProbe:
     def _unsaved(self, name: str, now_s: float) -> Iterator[Trouble]:
         owned = dict(list(self.worker.owned.items()))
         least_s, late = self.current.config.health.checkpoint_s, []
+        limit_s = max(least_s, 6 * self.worker.timing.checkpoint_s)
         for number, one in owned.items():
             saved, since_s = self._unsaved_since.get(number, (one.saved_offset, now_s))
             if saved != one.saved_offset or one.next_offset <= one.saved_offset:
                 since_s = now_s
             self._unsaved_since[number] = one.saved_offset, since_s
-            limit_s = max(
-                self.current.config.health.checkpoint_s, 6 * self.worker.timing.checkpoint_s
-            )
             if now_s - since_s > limit_s:
                 late.append(number)
         self._unsaved_since = {n: of for n, of in self._unsaved_since.items() if n in owned}
