@@ -161,7 +161,7 @@ class AgentHours:
         parts = (self._largest, self._mean, self._variance, self._usual, self._spreads)
         series = [part.tolist() for part in parts]
         counts = [self._first_s, self._active, self._hours]
-        return [self.end_s, self.per_week, limit, self._eased_nats, *counts, *series]
+        return [[self.end_s, self.per_week, limit, self._eased_nats, *counts], series]
 
     @classmethod
     def load(
@@ -179,10 +179,10 @@ class AgentHours:
             If it is of another number of levels.
         """
         hours = cls(first_nats, least_spreads, powers)
-        hours.end_s, hours.per_week, limit, hours._eased_nats, *counts = data[:7]
+        head, series = data
+        hours.end_s, hours.per_week, limit, hours._eased_nats, *counts = head
         hours._limit = inf if limit is None else limit
         hours._first_s, hours._active, hours._hours = counts
-        series = data[7:]
         if any(len(part) != 2 * len(first_nats) for part in series):
             raise ValueError("hours of another number of levels")
         hours._largest, hours._mean, hours._variance, hours._usual, hours._spreads = (

@@ -23,7 +23,7 @@ from baselines.vocabulary import Vocabulary
 from baselines.window import WINDOWS_S, Window, load_hours, new_hours, outcome
 from baselines.work import Work
 
-FORMAT_VERSION: Final = 3
+FORMAT_VERSION: Final = 4
 REMEMBERED_EVENTS: Final = 32
 """A repeat of an event is recognised among so many last events of its agent."""
 
@@ -289,7 +289,7 @@ class Profile:
             profile.due_s, profile.lag_s, act = parts["waited_for"]
             profile.last_act = load_act(act)
             profile.recent = dict(parts["recent"])
-            profile.probation_until_s = parts.get("probation_until_s", 0.0)
+            profile.probation_until_s = parts["probation_until_s"]
             profile.conduct = Conduct.load(parts["conduct"])
             profile.tails = {family: Tail.load(parts["tails"][family]) for family in FAMILIES}
             profile.work = Work.load(parts["work"], rules, profile.tails["run"])

@@ -227,8 +227,8 @@ class Rhythm:
         """Undo `dump`."""
         rhythm = cls()
         open_hour, rhythm._acted, rhythm._excused, held, active, weeks = data
-        rhythm.start_s, rhythm.end_s, rhythm.longest_s, rhythm.pause, *rest = open_hour
-        rhythm.missed, rhythm.expected = rest if len(rest) > 1 else (*rest, False)
+        rhythm.start_s, rhythm.end_s, rhythm.longest_s, rhythm.pause, *known = open_hour
+        rhythm.missed, rhythm.expected = known
         rhythm._held = {key: (times, first_s) for key, times, first_s in held}
         rhythm._active, rhythm._weeks = array("H", active), array("H", weeks)
         if len(active) != SLOTS or len(weeks) != SLOTS:

@@ -106,7 +106,7 @@ def test_dump_and_load_go_on_exactly_alike(before: list[Any], after: list[Any]) 
 
 def test_another_version_is_refused_by_name() -> None:
     data = Profile("payroll-1", Rules()).dump()
-    with pytest.raises(ProfileError, match="profile format 99; this version reads 3"):
+    with pytest.raises(ProfileError, match="profile format 99; this version reads 4"):
         Profile.load([99, *data[1:]], Rules())
 
 
