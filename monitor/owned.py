@@ -1,11 +1,13 @@
 """A shard that this process owns: its claim, its profiles, how far it was read and saved."""
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from baselines.event import ActionEvent
+from detectors.due import DueTimes
 from detectors.finding import Anomaly
 from detectors.shard import Policy, Shard
 from detectors.silence import Silence
@@ -14,6 +16,8 @@ from monitor.ledger.directives import Directive
 from monitor.sources import Place
 from monitor.store import Store, cohorts, shards
 from monitor.store.shards import Claim
+
+log = logging.getLogger(__name__)
 
 ANY: Final = "any detector"
 """What an event was not judged for that could not be learned."""
@@ -68,7 +72,7 @@ class Owned:
         saved = place.next_offset if place else NOT_SAVED
         shard = Shard(source, partition, policy)
         if shared is not None:
-            shard.silence = Silence.load(shared["silence"], due)
+            shard.silence = _silence(claim, shared, due)
         for role, cohort in known:
             shard.cohorts.admit(role, cohort)
         owned = cls(claim, shard, saved, saved)
@@ -115,3 +119,13 @@ class Owned:
         self.shard.dirty.clear()
         self.shard.cohorts.saved()
         self.shard.forget_beyond(max_resident_agents)
+
+
+def _silence(claim: Claim, shared: Any, due: Sequence[tuple[float, str]]) -> Silence:
+    """What agents are missed by; a damaged pulse of their shard is said, and learned anew."""
+    try:
+        return Silence.load(shared["silence"], due)
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
+        log.error("the pulse of %s/%d is damaged (%s): learning it anew",
+                  claim.source, claim.partition, error)  # fmt: skip
+        return Silence(due=DueTimes(due))

@@ -1,10 +1,11 @@
+import json
 import random
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 from sqlalchemy.exc import OperationalError
 
 from alerting.trip_policy import Guards, Rule
@@ -232,3 +233,19 @@ def test_idle_partitions_keep_their_place(store: Store, tmp_path: Path) -> None:
     drain(make(store, log))
     with store.state() as state:
         assert state.execute(select(shards.c.next_offset)).scalar_one() == log.stat().st_size
+
+
+@pytest.mark.parametrize("pulse", [{"silence": [0]}, {"silence": [[0, 0], [], [], []]}, []])
+def test_a_damaged_pulse_of_a_shard_is_said_and_learned_anew(
+    store: Store, tmp_path: Path, pulse: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = tmp_path / "events.jsonl"
+    log.write_bytes(raw_event(1) + b"\n")
+    drain(make(store, log))
+    with store.state() as state:
+        doc = json.loads(state.execute(select(shards.c.doc)).scalar_one())
+        state.execute(update(shards).values(doc=json.dumps(doc | {"shard": pulse})))
+    again = make(store, log)
+    drain(again)
+    assert "the pulse of" in caplog.text
+    assert again.owned[0].next_offset == log.stat().st_size
