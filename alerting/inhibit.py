@@ -37,14 +37,14 @@ class Cause:
     ails
         What is wrong: an agent that is cut off, a source that lags, stalls or whose producers'
         clocks differ, or a detector that is broken.
-    name
+    names
         Which: the agent's id, the source's name, what the detector's findings are called.
     words
         For people.
     """
 
     ails: Ails
-    name: str
+    names: frozenset[str]
     words: str
 
     def explains(self, anomaly: Anomaly) -> bool:
@@ -52,12 +52,12 @@ class Cause:
         if anomaly.detector == "containment":
             return False
         if self.ails == "agent":
-            return anomaly.agent_id == self.name
+            return anomaly.agent_id in self.names
         if anomaly.is_breach:
             return False
         if self.ails == "detector":
-            return anomaly.detector in self.name.split(", ")
-        return anomaly.source == self.name and anomaly.detector in OF_ABSENCE
+            return anomaly.detector in self.names
+        return anomaly.source in self.names and anomaly.detector in OF_ABSENCE
 
 
 def inhibited(anomaly: Anomaly, causes: Iterable[Cause]) -> Cause | None:
@@ -67,13 +67,20 @@ def inhibited(anomaly: Anomaly, causes: Iterable[Cause]) -> Cause | None:
 
 def of_trip(agent_id: str, trip_id: str | None) -> Cause:
     """An agent that is cut off explains what it does meanwhile."""
-    return Cause("agent", agent_id, f"trip {trip_id} has cut the agent off")
+    return Cause("agent", frozenset((agent_id,)), f"trip {trip_id} has cut the agent off")
 
 
 def of_health(conditions: Iterable[Condition]) -> list[Cause]:
     """What of the monitor's own troubles may explain what is found."""
     return [
-        Cause(_AILS[one.kind], one.subject, f"{one.kind.replace('_', ' ')}: {one.text}")
+        Cause(_AILS[one.kind], _named(one), f"{one.kind.replace('_', ' ')}: {one.text}")
         for one in conditions
         if one.kind in _AILS
     ]
+
+
+def _named(condition: Condition) -> frozenset[str]:
+    """What its subject names: a detector's lists what its findings are called."""
+    if _AILS[condition.kind] == "detector":
+        return frozenset(condition.subject.split(", "))
+    return frozenset((condition.subject,))

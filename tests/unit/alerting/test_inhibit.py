@@ -41,7 +41,8 @@ TRIP = of_trip("payroll-1", "t9")
 def test_a_cause_explains_its_followers_and_nothing_else(
     cause: Cause, found: Anomaly, explains: bool
 ) -> None:
-    assert inhibited(found, [Cause("agent", "nobody", "x"), cause]) == (cause if explains else None)
+    causes = [of_trip("nobody", "t1"), cause]
+    assert inhibited(found, causes) == (cause if explains else None)
 
 
 def test_of_the_monitors_troubles_only_those_of_sources_and_detectors_explain_anything() -> None:
