@@ -13,7 +13,7 @@ from monitor.config import Config
 from monitor.documents import approval_document, trip_document
 from monitor.enforcement import point_names
 from monitor.errors import ExitCode
-from monitor.ledger import approvals, autotrip, holds, trips
+from monitor.ledger import approvals, holds, trip_question, trips
 from monitor.ledger.approvals import SECOND_PERSON, Approval
 from monitor.orders import Carried, check_reason
 from monitor.orders_many import Many
@@ -69,7 +69,7 @@ def approve(
         if approved.kind in SECOND_PERSON:
             holds.carry_out(ledger, approved, receivers=receivers, now_s=now_s)
         else:
-            ordered = autotrip.carry_out_approved(
+            ordered = trip_question.carry_out_approved(
                 ledger, approved, point_names(config), receivers, now_s
             )
     if ordered is None:
@@ -91,5 +91,5 @@ def decline(config: Config, store: Store, approval_id: str, *, reason: str, by: 
         declined = approvals.decide(
             ledger, approval_id, by=by, approve=False, reason=reason, now_s=now_s
         )
-        autotrip.tell_not_approved(ledger, declined, routing(config), now_s)
+        trip_question.tell_not_approved(ledger, declined, routing(config), now_s)
     return Decided(declined)

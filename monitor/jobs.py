@@ -19,7 +19,6 @@ from monitor.ledger import (
     alerts,
     approvals,
     audit_erase,
-    autotrip,
     conditions,
     directives,
     incidents,
@@ -31,6 +30,7 @@ from monitor.ledger import (
     reminders,
     requests,
     threads,
+    trip_question,
 )
 from monitor.ledger.response import Response
 from monitor.metrics import Metrics
@@ -193,7 +193,9 @@ def end_overdue(store: Store, response: Response, now_s: float) -> bool:
     with store.ledger() as ledger:
         mutes.end_what_ran_out(ledger, response.receivers, now_s)
         pauses.end_what_ran_out(ledger, response.receivers, now_s)
-        autotrip.end_unanswered(ledger, response.guards, response.points, response.receivers, now_s)
+        trip_question.end_unanswered(
+            ledger, response.guards, response.points, response.receivers, now_s
+        )
     return True
 
 

@@ -14,13 +14,13 @@ from monitor import expecting
 from monitor.errors import UsageError
 from monitor.ledger import (
     approvals,
-    autotrip,
     conditions,
     holds,
     incidents,
     lifecycle,
     mutes,
     pauses,
+    trip_question,
     trips,
 )
 from monitor.ledger.approvals import SECOND_PERSON
@@ -204,12 +204,12 @@ def _decide(connection: Connection, ask: Ask, response: Response, now_s: float) 
     )
     about = clean(approvals.about(decided), 100)
     if not approve:
-        autotrip.tell_not_approved(connection, decided, response.receivers, now_s)
+        trip_question.tell_not_approved(connection, decided, response.receivers, now_s)
         return f"declined: {about} is not cut off"
     if decided.kind in SECOND_PERSON:
         holds.carry_out(connection, decided, receivers=response.receivers, now_s=now_s)
         return f"approved: {about} are being cut off"
-    trip = autotrip.carry_out_approved(
+    trip = trip_question.carry_out_approved(
         connection, decided, response.points, response.receivers, now_s
     )
     return f"approved: {about} is being cut off, trip {trip.trip_id}"

@@ -13,7 +13,7 @@ from monitor.cli.trip_view import MAX_TEXT_CHARS
 from monitor.config import Config
 from monitor.documents import iso
 from monitor.duration import parse_duration
-from monitor.ledger import autotrip, pauses, trips
+from monitor.ledger import pauses, trip_guards, trips
 from monitor.ledger.pauses import Pause
 from monitor.routing import routing
 
@@ -84,7 +84,7 @@ def _status(config: Path | None, as_json: bool) -> None:
     now_s = time.time()
     with closing(store), store.read() as ledger:
         on = pauses.current(ledger, now_s)
-        lately = trips.automatic_since(ledger, now_s - autotrip.HOUR_S)
+        lately = trips.automatic_since(ledger, now_s - trip_guards.HOUR_S)
     cap = chosen.trip.max_automatic_per_hour
     document = {
         "paused": on is not None,

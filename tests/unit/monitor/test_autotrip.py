@@ -14,7 +14,16 @@ from alerting.trip_policy import Guards, OnTimeout, Rule
 from detectors.finding import Anomaly, Severity
 from monitor.errors import NotFoundError, UsageError
 from monitor.jobs import end_overdue
-from monitor.ledger import agents, approvals, audit, autotrip, intake, pauses, trips
+from monitor.ledger import (
+    agents,
+    approvals,
+    audit,
+    intake,
+    pauses,
+    trip_guards,
+    trip_question,
+    trips,
+)
 from monitor.ledger.approvals import Approval
 from monitor.ledger.response import Response
 from monitor.store import Store
@@ -73,9 +82,9 @@ def decide(store: Store, approved: bool, at_s: float = START_S + 10) -> None:
             ledger, asked.approval_id, by="os:ann", approve=approved, reason="why", now_s=at_s
         )
         if approved:
-            autotrip.carry_out_approved(ledger, decided, ["registry"], ["terminal"], at_s)
+            trip_question.carry_out_approved(ledger, decided, ["registry"], ["terminal"], at_s)
         else:
-            autotrip.tell_not_approved(ledger, decided, ["terminal"], at_s)
+            trip_question.tell_not_approved(ledger, decided, ["terminal"], at_s)
 
 
 def pause(store: Store, by: str = "os:ann", at_s: float = START_S - 1, **changes: Any) -> None:
@@ -251,7 +260,7 @@ def test_the_cap_holds_for_all_processes_on_one_store(store: Store) -> None:
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(one, range(12)))
     with store.read() as ledger:
-        assert trips.automatic_since(ledger, START_S - autotrip.HOUR_S) == 3
+        assert trips.automatic_since(ledger, START_S - trip_guards.HOUR_S) == 3
     assert len(told(store, "trip_held")) == 9
 
 
