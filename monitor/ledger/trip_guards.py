@@ -1,4 +1,4 @@
-"""What the guards of automatic trips weigh, and how it is told that one of them held a trip back."""
+"""What the guards of automatic trips weigh, and what is told when one holds a trip back."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
