@@ -96,8 +96,11 @@ def request_template(
     )
 
 
-def _tls(settings: ServerSection) -> ssl.SSLContext:
+def _tls(settings: ServerSection) -> ssl.SSLContext | None:
+    """What these settings say of certificates; None if nothing."""
     files = (settings.ca_file, settings.client_cert_file, settings.client_key_file)
+    if not any(files):
+        return None
     try:
         context = ssl.create_default_context(cafile=settings.ca_file)
         if settings.client_cert_file:

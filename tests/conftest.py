@@ -10,7 +10,6 @@ from typing import Final
 
 import pytest
 from hypothesis import settings
-from sqlalchemy import make_url
 
 from monitor.config import StoreConfig
 from monitor.store import Store
@@ -55,17 +54,6 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     server.close()
 
 
-@pytest.fixture(
-    params=["sqlite", pytest.param("postgresql", marks=pytest.mark.service)],
-)
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a fresh, empty store, once for each database that is supported."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'ledger.db'}"
-    server: Postgres = request.getfixturevalue("postgres")
-    return server.new_database()
-
-
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty SQLite store with its tables: to copy it takes a tenth of making them."""
@@ -74,17 +62,28 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(
+    params=["sqlite", pytest.param("postgresql", marks=pytest.mark.service)],
+)
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a fresh store, once for each database; without tables unless `store` is used."""
+    with_tables = "store" in request.fixturenames
+    if request.param == "sqlite":
+        if with_tables:
+            template: Path = request.getfixturevalue("sqlite_template")
+            for file in template.parent.iterdir():
+                shutil.copy(file, tmp_path)
+        yield f"sqlite:///{tmp_path / 'ledger.db'}"
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    url = server.new_store() if with_tables else server.new_database()
+    yield url
+    server.drop(url)
+
+
 @pytest.fixture
-def store(store_url: str, request: pytest.FixtureRequest) -> Iterator[Store]:
+def store(store_url: str) -> Iterator[Store]:
     """A fresh store, opened."""
-    url = make_url(store_url)
-    if url.get_backend_name() == "sqlite":
-        template: Path = request.getfixturevalue("sqlite_template")
-        for file in template.parent.iterdir():
-            shutil.copy(file, Path(url.database or "").with_name(file.name))
-    else:
-        server: Postgres = request.getfixturevalue("postgres")
-        server.fill(store_url)
     opened = Store.open(StoreConfig(url=store_url))
     yield opened
     opened.close()

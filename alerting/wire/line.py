@@ -12,6 +12,7 @@ import socket
 import ssl
 import struct
 from collections.abc import Callable, Coroutine
+from functools import cache
 from typing import Any, Final
 
 import httpx
@@ -31,13 +32,13 @@ class Line:
     Parameters
     ----------
     tls
-        Whom to trust, and who we are.
+        Whom to trust, and who we are; by default the authorities of this machine.
     proxy
         URL of a proxy to go through.
     """
 
     def __init__(self, tls: ssl.SSLContext | None = None, proxy: str | None = None) -> None:
-        self._tls = tls or ssl.create_default_context()
+        self._tls = tls or _authorities()
         self._proxy = proxy
 
     def exchange(
@@ -78,6 +79,12 @@ class Line:
             await response.aclose()
             retry_after = response.headers.get("Retry-After")
             return Answer(response.status_code, retry_after, body, is_whole)
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    """Read once: it takes a tenth of a second, and a service has many lines."""
+    return ssl.create_default_context()
 
 
 async def _read(response: httpx.Response, deadline: float) -> tuple[bytes, bool]:

@@ -31,25 +31,32 @@ class Postgres:
             url = self._server.get_uri()
         self._admin_url = make_url(url)
         if self._server is not None:
-            self._run("ALTER SYSTEM SET fsync = off")  # the data live as long as the tests
+            for setting in ("fsync", "full_page_writes", "autovacuum"):
+                self._run(f"ALTER SYSTEM SET {setting} = off")  # the data live as long as the tests
             self._run("SELECT pg_reload_conf()")
 
     def new_database(self) -> str:
         """The SQLAlchemy URL of a fresh, empty database."""
+        return self._create("template1")
+
+    def new_store(self) -> str:
+        """The URL of one with the tables of a store: to copy them is quicker than to make them."""
+        if self._template is None:
+            url = self.new_database()
+            Store.open(StoreConfig(url=url)).close()
+            self._template = make_url(url).database
+        assert self._template is not None
+        return self._create(self._template)
+
+    def drop(self, url: str) -> None:
+        """Delete a database, whoever still holds a connection to it."""
+        self._run(f"DROP DATABASE {make_url(url).database} WITH (FORCE)")
+
+    def _create(self, template: str) -> str:
         name = f"test_{uuid.uuid4().hex[:12]}"
-        self._run(f"CREATE DATABASE {name}")
+        self._run(f"CREATE DATABASE {name} TEMPLATE {template}")
         url = self._admin_url.set(drivername="postgresql+psycopg", database=name)
         return url.render_as_string(hide_password=False)
-
-    def fill(self, url: str) -> None:
-        """Give an empty database the tables of a store, from a copy: quicker than to make them."""
-        if self._template is None:
-            template = self.new_database()
-            Store.open(StoreConfig(url=template)).close()
-            self._template = make_url(template).database
-        name = make_url(url).database
-        self._run(f"DROP DATABASE {name}")
-        self._run(f"CREATE DATABASE {name} TEMPLATE {self._template}")
 
     def stop(self) -> None:
         """End the server at once, as a crash would, keeping the data."""

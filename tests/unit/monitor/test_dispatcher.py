@@ -84,7 +84,7 @@ def headlines(slack: SlackServer) -> list[str]:
     ]
 
 
-def until(true: Callable[[], object], within_s: float = 10.0) -> None:
+def until(true: Callable[[], object], within_s: float = 60.0) -> None:
     end_s = time.monotonic() + within_s
     while not true():
         assert time.monotonic() < end_s, "it did not come true"
