@@ -154,6 +154,13 @@ class ServerClient:
         found: list[dict[str, Any]] = self._ask("GET", "/v1/agents", params=params)["agents"]
         return found
 
+    def actions(
+        self, agent: str, since: str, trace: str | None = None, limit: int = 1000
+    ) -> dict[str, Any]:
+        """What an agent did, in order, since so long ago (`2h`)."""
+        asked = {"since": since, "limit": limit, **({"trace": trace} if trace else {})}
+        return self._ask("GET", _path(agent, "actions"), params=asked)
+
     def profile(self, agent: str) -> dict[str, Any]:
         """All that is known of an agent; the document of `tripswitch agent --json`."""
         return self._ask("GET", _path(agent, "profile"))

@@ -35,6 +35,7 @@ from monitor.config_health import DigestConfig, HealthConfig, HeartbeatConfig
 from monitor.config_map import FieldMaps, Scalar, check_fields, segments
 from monitor.config_points import PointConfigs
 from monitor.config_receivers import KafkaReceiverConfig, ReceiverConfigs
+from monitor.config_retention import HistoryConfig, RetentionConfig
 from monitor.config_routes import OwnerConfigs, RouteConfigs, Texts, check_receivers
 from monitor.config_section import Seconds, Section
 from monitor.config_serve import ServeConfig
@@ -190,21 +191,6 @@ class LogConfig(Section):
     """text: a readable line each; json: an object a line, with time, level, logger and message."""
 
 
-class RetentionConfig(Section):
-    """How long the ledger keeps what is settled."""
-
-    anomalies_days: Annotated[float, Field(gt=0)] = 90.0
-    """Anomalies, each with its evidence."""
-    alerts_days: Annotated[float, Field(gt=0)] = 365.0
-    """Alerts that are resolved, incidents, what profiles were taught, health conditions. Trips,
-    grants, mutes and decisions are kept."""
-    outbox_days: Annotated[float, Field(gt=0)] = 30.0
-    """Messages that were sent or given up."""
-    audit_details_days: Annotated[float, Field(gt=0)] | None = None
-    """Who, about whom, and every text of the audit; by default kept for ever. The chain stays.
-    Example: `730`"""
-
-
 class Config(BaseSettings):
     """All settings."""
 
@@ -238,6 +224,7 @@ class Config(BaseSettings):
     heartbeat: HeartbeatConfig = HeartbeatConfig()
     digest: DigestConfig = DigestConfig()
     serve: ServeConfig = ServeConfig()
+    history: HistoryConfig = HistoryConfig()
     retention: RetentionConfig = RetentionConfig()
 
     @model_validator(mode="after")

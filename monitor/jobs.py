@@ -11,6 +11,7 @@ from apscheduler.schedulers.background import (  # type: ignore[import-untyped]
 )
 from sqlalchemy.exc import DBAPIError
 
+from monitor import retention
 from monitor.audit_heads import Publisher
 from monitor.current import Current
 from monitor.digest import Digests
@@ -19,17 +20,12 @@ from monitor.ledger import (
     alerts,
     approvals,
     audit_erase,
-    conditions,
-    directives,
     incidents,
     meter,
     mutes,
-    outbox,
     pauses,
     probation,
     reminders,
-    requests,
-    threads,
     trip_question,
 )
 from monitor.ledger.response import Response
@@ -55,7 +51,6 @@ DIGEST_EVERY_S: Final = 30
 PRUNE_AFTER_S: Final = 10
 """What is pruned every hour is pruned so long after the start for the first time."""
 STATUS_EVERY_S: Final = 60
-_DAY_S: Final = 86_400.0
 
 
 def schedule(
@@ -131,23 +126,12 @@ def schedule(
             metrics.observe(reached)
 
     def prune() -> None:
-        keep, now_s = current.config.retention, time.time()
-        with store.ledger() as ledger:
-            alerts.prune(
-                ledger,
-                anomalies_before_s=now_s - keep.anomalies_days * _DAY_S,
-                alerts_before_s=now_s - keep.alerts_days * _DAY_S,
-            )
-            outbox.prune(ledger, now_s - keep.outbox_days * _DAY_S)
-            requests.prune(ledger, now_s - keep.outbox_days * _DAY_S)
-            threads.prune(ledger, now_s - keep.alerts_days * _DAY_S)
-            directives.prune(ledger, now_s - keep.alerts_days * _DAY_S)
-            conditions.prune(ledger, now_s - keep.alerts_days * _DAY_S)
+        retention.prune(store, current.config, time.time())
 
     def prune_audit_details() -> None:
         details_days = current.config.retention.audit_details_days
         if details_days is not None:
-            before_s = time.time() - details_days * _DAY_S
+            before_s = time.time() - details_days * retention.DAY_S
             forget(store, before_s, time.time())
 
     jobs.add_job(status.tell, "interval", seconds=STATUS_EVERY_S, coalesce=True)

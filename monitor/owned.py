@@ -12,6 +12,7 @@ from detectors.finding import Anomaly
 from detectors.shard import Policy, Shard
 from detectors.silence import Silence
 from monitor.ledger import directives
+from monitor.ledger.actions import Row, row
 from monitor.ledger.directives import Directive
 from monitor.sources import Place
 from monitor.store import Store, cohorts, shards
@@ -41,6 +42,10 @@ class Owned:
         Directives stamped further on in the log, to be applied again when it is fed to there.
     applied
         Numbers of the directives that were applied since the claim.
+    keeps_history
+        Whether what agents do is kept, record by record.
+    actions
+        What of it is not in the store yet.
     """
 
     claim: Claim
@@ -50,6 +55,8 @@ class Owned:
     watermark_s: float = 0.0
     pending: list[Directive] = field(default_factory=list)
     applied: set[int] = field(default_factory=set)
+    keeps_history: bool = False
+    actions: list[Row] = field(default_factory=list)
 
     @classmethod
     def take(
@@ -92,13 +99,21 @@ class Owned:
             rules = self.shard.policy.rules
             self.shard.admit(shards.load_profiles(state, self.claim, agent_ids, rules, time.time()))
 
-    def feed(self, event: ActionEvent, raw: bytes, offset: int) -> Sequence[Anomaly]:
+    def feed(self, event: ActionEvent, raw: bytes, offset: int, log_s: float) -> Sequence[Anomaly]:
         """Judge and learn an event; one that cannot be learned is noted, and stops nobody."""
+        shard = self.shard
+        repeats = shard.tally.repeats
+        found: Sequence[Anomaly] = ()
         try:
-            return self.shard.feed(event, raw, offset)
+            found = shard.feed(event, raw, offset)
         except Exception as error:
-            self.shard.note_fault(ANY, error, offset)
-            return ()
+            shard.note_fault(ANY, error, offset)
+        if self.keeps_history and shard.tally.repeats == repeats:
+            logged_s = min(log_s, time.time())  # a time that is yet to come would be kept for ever
+            effect = shard.policy.effects.of(event)
+            place = (self.claim.source, self.claim.partition, offset)
+            self.actions.append(row(*place, logged_s, event, effect))
+        return found
 
     def save(self, store: Store, notes: Mapping[str, Any], max_resident_agents: int) -> None:
         """Checkpoint what changed; then let the least recent profiles go.

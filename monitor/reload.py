@@ -77,6 +77,9 @@ class Reload:
             new.trip.allowed_skew_s,
             new.trip.silent_after_s,
         )
+        self.worker.keeps_history = new.history.is_kept
+        for owned in self.worker.owned.values():
+            owned.keeps_history = new.history.is_kept
         self.current.config = new
         rest = f"; a restart is needed for {', '.join(waiting)}" if waiting else ""
         log.info("settings reloaded%s", rest)

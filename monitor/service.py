@@ -189,6 +189,7 @@ def build(config: Config, stream: TextIO) -> Service:
             on_ledger=wake,
             roundup=roundup,
             mapped=mapper(config.source),
+            keeps_history=config.history.is_kept,
             timing=Timing(
                 checkpoint_s=config.store.checkpoint_interval_s,
                 max_resident_agents=config.store.max_resident_agents,

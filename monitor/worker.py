@@ -7,8 +7,9 @@ The order of things, for each batch that a poll returns:
 3. Feed each event to its shard, in memory.
 4. Put anomalies, alerts, outbox, trips and watch counts into the ledger, in one transaction
    that checks the epoch of every shard in it. Only then wake the lanes that act on it.
-5. Every few seconds, for each shard: flush the dead letters, then save changed profiles and
-   `next_offset` in one transaction that checks the epoch, then tell the source (advisory).
+5. Every few seconds, for each shard: flush the dead letters and what agents did (`actions`, also
+   as soon as that is much), then save changed profiles and `next_offset` in one transaction that
+   checks the epoch, then tell the source (advisory).
    What people taught meanwhile is stamped and applied right behind it (`directives`).
 
 A crash anywhere replays from the last checkpoint: the same events meet the same profiles, so the
@@ -33,7 +34,7 @@ from monitor.counts import Counts
 from monitor.dead_letter import DeadLetter, DeadLetterError, DeadLetters
 from monitor.decode import decode
 from monitor.durable import RETRY_S, StoppedError, durably
-from monitor.ledger import intake
+from monitor.ledger import actions, intake
 from monitor.ledger.response import Response
 from monitor.mapping import Parse
 from monitor.owned import Owned
@@ -77,6 +78,8 @@ class Worker:
         Intervals.
     mapped
         Makes events of records that are none as they are; None: they are.
+    keeps_history
+        Whether what agents do is kept, record by record.
     """
 
     source: Source
@@ -90,6 +93,7 @@ class Worker:
     roundup: Roundup | None = None
     timing: Timing = field(default_factory=Timing)
     mapped: Parse | None = None
+    keeps_history: bool = False
     counts: Counts = field(default_factory=Counts)
     pulse: Pulse = field(default_factory=Pulse)
     owned: dict[int, Owned] = field(default_factory=dict)
@@ -173,6 +177,7 @@ class Worker:
     def _claim(self, partition: int) -> None:
         name = self.source.name
         owned, place = Owned.take(self.store, name, partition, self.policy, self.owner)
+        owned.keeps_history = self.keeps_history
         self.owned[partition] = owned
         owned.next_offset = self.source.start(partition, place)
         at = "its start" if place is None else self.source.describe(place.next_offset)
@@ -201,7 +206,7 @@ class Worker:
         feed, watches = owned.feed, self.watchtower.watches
         found: list[Anomaly] = []
         for event, raw, offset, log_s in events:
-            if anomalies := feed(event, raw, offset):
+            if anomalies := feed(event, raw, offset, log_s):
                 found.extend(anomalies)
             if watches and event.agent_id in watches:
                 self.watchtower.see(partition, event, offset, log_s)
@@ -212,6 +217,8 @@ class Worker:
         if self.roundup is not None and self.roundup.holds:
             self.roundup.see(owned.shard.profiles[event.agent_id] for event, *_ in events)
         self.counts.events += len(events)
+        if len(owned.actions) >= actions.BATCH:
+            self._durably(lambda: self._keep(owned))
         return found
 
     def _reject(self, refused: Sequence[DeadLetter]) -> None:
@@ -255,7 +262,17 @@ class Worker:
                 self._drop(partition)
                 raise
 
+    def _keep(self, owned: Owned) -> None:
+        """Write what agents did; records that are read again after a crash are there already."""
+        while owned.actions:
+            some = owned.actions[: actions.BATCH]
+            with self.store.ledger() as ledger:
+                self._check(ledger, [owned.claim.partition])
+                actions.append(ledger, some)
+            del owned.actions[: len(some)]
+
     def _save(self, owned: Owned) -> None:
+        self._keep(owned)
         partition = owned.claim.partition
         try:
             owned.save(self.store, self.source.notes(partition), self.timing.max_resident_agents)

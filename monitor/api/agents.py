@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query, Request
 from sqlalchemy import Connection
 
-from monitor import dossier, orders, rehearsal, roster
+from monitor import dossier, orders, past, rehearsal, roster
 from monitor.agent_document import State, agent_document
 from monitor.api.access import BackendOf, Gateway, Operator, Viewer
 from monitor.api.answers import PROBLEMS, STATUS, Answer, log_down
@@ -17,6 +17,7 @@ from monitor.api.edge import decoded
 from monitor.api.parameters import Limit
 from monitor.config import Config
 from monitor.documents import decision_document, grant_document, standing_document
+from monitor.duration import parse_duration
 from monitor.errors import UsageError
 from monitor.ledger import agents, grants, hold
 from monitor.ledger.trips import Trip
@@ -157,6 +158,28 @@ async def restore(agent: Agent, body: RestoreBody, backend: BackendOf, by: Opera
         lambda c, s: orders.order_restore(c, s, **said, probation_s=lasts_s)
     )
     return await _driven(backend, orders.carry_out_restore, ordered)
+
+
+@router.get("/{agent_id:path}/actions")
+async def list_actions(
+    agent: Agent,
+    backend: BackendOf,
+    _: Viewer,
+    since: Annotated[str, Query(max_length=40, description="So long ago: 90s, 2h, 7d.")] = "1d",
+    trace: Annotated[str | None, Query(max_length=1024, description="In this run alone.")] = None,
+    limit: Annotated[int, Query(ge=1, le=1000, description="Of more the latest.")] = 1000,
+) -> Answer:
+    """What it did, in order, with who delegated it; each as in `tripswitch actions --json`."""
+    if trace is not None and "\x00" in trace:
+        raise UsageError("trace: holds a NUL")
+    lasts_s = parse_duration(since)
+
+    def told(config: Config, store: Store) -> dict[str, Any]:
+        return past.look(
+            config, store, agent, since_s=time.time() - lasts_s, trace_id=trace, limit=limit
+        )
+
+    return Answer(await backend.order(told))
 
 
 @router.get("/{agent_id:path}/profile")

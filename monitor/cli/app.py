@@ -43,6 +43,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout a
 
 MODULES: Final = {
     "ack": "lifecycle",
+    "actions": "actions",
     "agent": "agent",
     "agents": "agents",
     "alerts": "alerts",

@@ -32,6 +32,7 @@ from alerting.message import Message
 from monitor.ledger import alerts as ledger_alerts
 from monitor.ledger import changes, incidents, streams
 from monitor.store.schema import (
+    actions,
     agents,
     alert_changes,
     alerts,
@@ -68,14 +69,15 @@ class _Room(NamedTuple):
 
 
 _STANDS: Final = (agents.c.trip_id == trips.c.trip_id, agents.c.state != AgentState.ACTIVE)
-_TRIP_IS_OVER: Final = ~select(agents.c.agent_id).where(*_STANDS).exists()
+TRIP_IS_OVER: Final = ~select(agents.c.agent_id).where(*_STANDS).exists()
+"""Of a trip: its agent is active again, or a later one took its place."""
 
 _OPEN_ALERTS: Final = select(alerts.c.alert_id).where(alerts.c.state.in_(OPEN_STATES))
 
 _ROOMS: Final = (
     _Room(
         trips,
-        lambda _now_s: _TRIP_IS_OVER,
+        lambda _now_s: TRIP_IS_OVER,
         (
             _Words(trips.c.ordered_by, trips.c.reason),
             _Words(trips.c.restore_ordered_by, trips.c.restore_reason),
@@ -158,7 +160,8 @@ def erase_person(connection: Connection, person: str, now_s: float) -> dict[str,
 def erase_agent(connection: Connection, agent_id: str, now_s: float) -> dict[str, int]:
     """Erase what was written about an agent; returns how many words of which table.
 
-    Its resolved alerts and their anomalies go as a whole: all that they say is about it. Rows that
+    Its history, its resolved alerts and their anomalies go as a whole: all that they say is about
+    it. Rows that
     keep the agent cut off, or say that it was, keep its id.
     """
     erased: Counter[str] = Counter()
@@ -172,9 +175,11 @@ def erase_agent(connection: Connection, agent_id: str, now_s: float) -> dict[str
             erased[room.table.name] += connection.execute(
                 statement.values({wrote.name: ERASED})
             ).rowcount
-    over = select(trips.c.trip_id).where(trips.c.agent_id == agent_id, _TRIP_IS_OVER)
+    over = select(trips.c.trip_id).where(trips.c.agent_id == agent_id, TRIP_IS_OVER)
     said = update(points).where(points.c.trip_id.in_(over), points.c.last_error.is_not(None))
     erased["points"] += connection.execute(said.values(last_error=None)).rowcount
+    done = delete(actions).where(actions.c.agent_id == agent_id)
+    erased["actions"] += connection.execute(done).rowcount
     own, *shared = streams.about(connection, agent_id)  # before its alerts are gone
     erased["incidents"] += incidents.forget_agent(connection, agent_id, ERASED)
     for table in (anomalies, alerts):

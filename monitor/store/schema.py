@@ -453,6 +453,42 @@ tokens = Table(
     Column("revoked_by", String),
 )
 
+actions = Table(
+    "actions",
+    ledger,
+    Column(
+        "seq",
+        BigInteger().with_variant(Integer, "sqlite"),
+        primary_key=True,
+        comment="order of writing",
+    ),
+    Column("source", String, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("logged_at", Float, nullable=False, comment="when the log took it in"),
+    Column("acted_at", Float, nullable=False, comment="when it was, as the agent says"),
+    Column("effect", String, nullable=False),
+    # from here on as the fields of an event
+    Column("agent_id", String, nullable=False),
+    Column("event_id", String, nullable=False),
+    Column("action", String, nullable=False, comment="the verb"),
+    Column("tool", String),
+    Column("target", String),
+    Column("target_origin", String),
+    Column("target_source", String),
+    Column("status", String, nullable=False),
+    Column("data_class", String),
+    Column("bytes_out", BigInteger),
+    Column("bytes_in", BigInteger),
+    Column("records", BigInteger),
+    Column("trace_id", String),
+    Column("parent_agent_id", String, comment="who delegated"),
+    Column("user_id", String, comment="on whose behalf"),
+    comment="what agents did, each record of the log once; kept for history.keep_days",
+)
+Index("actions_once", actions.c.source, actions.c.partition, actions.c.offset, unique=True)
+Index("actions_of_agent", actions.c.agent_id, actions.c.logged_at)
+
 # --- state -------------------------------------------------------------------------------------
 
 shards = Table(

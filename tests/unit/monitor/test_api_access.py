@@ -32,6 +32,7 @@ NEEDS: Final[dict[tuple[str, str], Role | None]] = {
     ("GET", "/v1/trips/{trip_id}"): Role.VIEWER,
     ("GET", "/v1/agents"): Role.VIEWER,
     ("GET", "/v1/agents/{agent_id:path}"): Role.VIEWER,
+    ("GET", "/v1/agents/{agent_id:path}/actions"): Role.VIEWER,
     ("GET", "/v1/agents/{agent_id:path}/grants"): Role.VIEWER,
     ("GET", "/v1/agents/{agent_id:path}/profile"): Role.VIEWER,
     ("POST", "/v1/agents/{agent_id:path}/grants"): Role.OPERATOR,
