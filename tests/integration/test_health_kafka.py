@@ -14,7 +14,7 @@ from monitor.store.schema import outbox, shards
 from tests.kit.broker import Broker
 from tests.kit.daemon import Daemon
 from tests.kit.events import raw_event
-from tests.unit.monitor.test_health import free_port
+from tests.kit.health import free_port
 
 pytestmark = pytest.mark.service
 

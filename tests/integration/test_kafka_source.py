@@ -1,37 +1,27 @@
-"""What only a real Kafka shows: rebalances, refusals, brokers that go and come back."""
+"""What only a real Kafka shows: rebalances, records that are gone, brokers that come back."""
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition  # type: ignore[import-untyped]
-from kafka.admin import ConfigResource, ConfigResourceType  # type: ignore[import-untyped]
-from pydantic import SecretStr
 
 from monitor import kafka_client
 from monitor.config import KafkaConfig, SourceConfig
-from monitor.kafka_client import KafkaClientError
 from monitor.sources import Chunk, Place, SourceError
 from monitor.sources.kafka import KafkaSource
 from monitor.sources.partition import partition_for
 from tests.conftest import PARTITIONS
-from tests.kit.broker import PASSWORD, USER, Broker
+from tests.kit.broker import Broker
+from tests.kit.kafka_member import WAIT_S, Member, fill, member_config
 
 pytestmark = pytest.mark.service
-
-WAIT_S = 30.0
 
 
 @pytest.fixture
 def config(kafka: Broker, topic: str) -> KafkaConfig:
-    return KafkaConfig(
-        bootstrap_servers=kafka.bootstrap_servers,
-        group_id=topic,
-        session_timeout_s=1,
-        request_timeout_s=3,
-    )
+    return member_config(kafka, topic)
 
 
 @pytest.fixture
@@ -46,42 +36,6 @@ def source(topic: str, config: KafkaConfig) -> Iterator[KafkaSource]:
     source = KafkaSource(SourceConfig(kind="kafka", topic=topic), config)
     yield source
     source.close()
-
-
-def fill(producer: KafkaProducer, topic: str, count: int, partition: int | None = None) -> None:
-    """`count` records for each partition, or for the one."""
-    for number in range(count):
-        for each in range(PARTITIONS) if partition is None else (partition,):
-            producer.send(topic, f"{each}/{number}".encode(), partition=each)
-    producer.flush()
-
-
-class Member:
-    """Does with a source what the worker does, and checks that it gets only what it started."""
-
-    def __init__(self, source: KafkaSource) -> None:
-        self.source = source
-        self.next_offsets: dict[int, int] = {}
-        self.started: set[int] = set()
-        self.polled: list[Chunk] = []
-
-    def step(self, places: dict[int, int] | None = None, poll_s: float = 0.05) -> None:
-        chunks = self.source.poll(poll_s)
-        self.started -= set(self.source.take_lost())
-        for chunk in chunks:
-            if chunk.partition in self.started:
-                self.polled.append(chunk)
-                self.next_offsets[chunk.partition] = chunk.next_offset
-        for partition in self.source.take_assigned():
-            assert partition not in self.started
-            offset = (places or {}).get(partition)
-            self.source.start(partition, None if offset is None else Place(offset, {}))
-            self.started.add(partition)
-
-    def records(self) -> Counter[str]:
-        return Counter(
-            (record.value or b"").decode() for chunk in self.polled for record in chunk.records
-        )
 
 
 def test_a_partition_moves_only_with_start_and_from_the_given_place(
@@ -184,49 +138,6 @@ def test_a_missing_topic_is_named_and_not_created(config: KafkaConfig) -> None:
     with pytest.raises(SourceError, match=r"127.0.0.1:\d+ has no topic 'nope': create it"):
         KafkaSource(SourceConfig(kind="kafka", topic="nope"), config)
     assert kafka_client.partition_count(config, "nope") == 0
-
-
-def sasl(broker: Broker, config: KafkaConfig, password: str) -> KafkaConfig:
-    return config.model_copy(
-        update={
-            "bootstrap_servers": broker.sasl_bootstrap_servers,
-            "security_protocol": "SASL_PLAINTEXT",
-            "sasl_mechanism": "PLAIN",
-            "sasl_username": USER,
-            "sasl_password": SecretStr(password),
-        }
-    )
-
-
-def test_a_wrong_password_is_said_without_the_password(
-    kafka: Broker, topic: str, config: KafkaConfig
-) -> None:
-    wrong = sasl(kafka, config, "wr0ng-password")
-    with pytest.raises(SourceError, match=f"refused the password of '{USER}'") as caught:
-        KafkaSource(SourceConfig(kind="kafka", topic=topic), wrong)
-    assert "wr0ng" not in str(caught.value)
-    assert "\n" not in str(caught.value)
-    KafkaSource(SourceConfig(kind="kafka", topic=topic), sasl(kafka, config, PASSWORD)).close()
-
-
-def test_a_password_that_is_not_set_is_asked_for(topic: str, config: KafkaConfig) -> None:
-    unset = config.model_copy(update={"security_protocol": "SASL_SSL"})
-    with pytest.raises(SourceError, match="TRIPSWITCH_KAFKA__SASL_PASSWORD"):
-        KafkaSource(SourceConfig(kind="kafka", topic=topic), unset)
-
-
-def test_a_missing_certificate_is_named(topic: str, config: KafkaConfig) -> None:
-    tls = config.model_copy(update={"security_protocol": "SSL", "ssl_cafile": "/nowhere/ca.pem"})
-    with pytest.raises(SourceError, match=r"/nowhere/ca\.pem.*No such file"):
-        KafkaSource(SourceConfig(kind="kafka", topic=topic), tls)
-
-
-def test_a_broker_that_does_not_answer_is_given_up_in_time(config: KafkaConfig) -> None:
-    nobody = config.model_copy(update={"bootstrap_servers": "127.0.0.1:1", "request_timeout_s": 1})
-    began_s = time.monotonic()
-    with pytest.raises(SourceError, match=r"127.0.0.1:1 did not answer within 1 s"):
-        KafkaSource(SourceConfig(kind="kafka", topic="any"), nobody)
-    assert time.monotonic() - began_s < 5
 
 
 def test_records_that_were_deleted_unread_are_counted_loudly(
@@ -337,19 +248,3 @@ def test_a_broker_that_comes_back_is_read_on_without_repeats(
     for _ in range(10):
         member.step(member.next_offsets)
     assert sum(member.records().values()) == 3 * PARTITIONS
-
-
-def test_ensure_topic_makes_it_once_as_asked(kafka: Broker, config: KafkaConfig) -> None:
-    name = f"{config.group_id}-own"
-    kafka_client.ensure_topic(name, 2, config, compacted=True)
-    kafka_client.ensure_topic(name, 5, config, compacted=False)
-    assert kafka_client.partition_count(config, name) == 2
-    admin = KafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers)
-    described = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
-    admin.close()
-    assert described["topic"][name]["cleanup.policy"]["value"] == "compact"
-
-
-def test_a_name_that_no_topic_can_have_is_said(config: KafkaConfig) -> None:
-    with pytest.raises(KafkaClientError, match="topic no such name"):
-        kafka_client.ensure_topic("no such name", 1, config, compacted=False)

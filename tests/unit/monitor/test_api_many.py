@@ -13,7 +13,7 @@ from monitor.ledger import approvals
 from monitor.ledger.tokens import Role
 from monitor.store import Store
 from tests.kit.api import bearer, served, token
-from tests.unit.monitor.test_holds import know
+from tests.kit.holds import know
 
 
 @pytest.fixture

@@ -1,116 +1,41 @@
 """Orders about a role or about every agent, against a real store."""
 
-import shutil
-import tempfile
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from alerting.killswitch import BLOCKED, AgentState
 from alerting.message import Message
 from alerting.render import render_text
 from baselines.profile import Profile, Rules
-from monitor.config import StoreConfig
 from monitor.errors import NotFoundError, UsageError
-from monitor.ledger import agents, approvals, audit, grants, hold, holds, trips
-from monitor.ledger.hold import Hold
-from monitor.roundup import Roundup
+from monitor.ledger import approvals, audit, holds, trips
 from monitor.store import Store
-from monitor.store.schema import outbox, profiles
+from monitor.store.schema import outbox
 from tests.kit.events import raw_event
+from tests.kit.holds import (
+    NOW,
+    POINTS,
+    TOLD,
+    allows,
+    grant,
+    kill,
+    know,
+    lift,
+    progress,
+    put_on,
+    restore,
+    roundup,
+    state_of,
+)
 from tests.unit.monitor.test_worker import drain, make
-
-NOW = 1_700_000_000.0
-POINTS = ("registry",)
-TOLD = ("terminal",)
-
-
-def know(store: Store, role: str | None, *agent_ids: str) -> None:
-    """Give the state store profiles of these agents."""
-    with store.state() as state:
-        for agent_id in agent_ids:
-            state.execute(
-                insert(profiles).values(
-                    source="log", partition=0, agent_id=agent_id, role=role, first_seen=NOW,
-                    last_seen=NOW, events=1, learned="{}", checksum=b"", body=b"",
-                )
-            )  # fmt: skip
-
-
-def grant(store: Store, agent_id: str) -> None:
-    with store.ledger() as ledger:
-        grants.add(ledger, agent_id=agent_id, scope="s", reason="r", granted_by="os:x", now_s=NOW)
-
-
-def allows(store: Store, agent_id: str) -> bool:
-    with store.read() as ledger:
-        return grants.allows(ledger, agent_id, "s", NOW + 50)
 
 
 def acting(agent_id: str, role: str | None) -> Profile:
     profile = Profile(agent_id, Rules())
     profile.role = role
     return profile
-
-
-def put_on(store: Store, role: str | None, now_s: float = NOW) -> Hold:
-    with store.ledger() as ledger:
-        asked = approvals.ask(
-            ledger,
-            kind="kill_all" if role is None else "kill_role",
-            subject=role or "",
-            reason="INC-42",
-            asked_by="os:alice",
-            now_s=now_s,
-            lasts_s=900,
-        )
-        approved = approvals.decide(
-            ledger, asked.approval_id, by="os:bob", approve=True, reason="yes", now_s=now_s
-        )
-        return holds.carry_out(ledger, approved, receivers=TOLD, now_s=now_s)
-
-
-def lift(store: Store, role: str | None, **changes: Any) -> Hold:
-    values: dict[str, Any] = {"reason": "over", "by": "os:carol", "probation_s": 60.0}
-    with store.ledger() as ledger:
-        return holds.lift(
-            ledger, role=role, receivers=TOLD, now_s=NOW + 20, **{**values, **changes}
-        )
-
-
-def roundup(store: Store) -> Roundup:
-    return Roundup(store, POINTS, TOLD)
-
-
-def state_of(store: Store, agent_id: str) -> AgentState:
-    with store.read() as ledger:
-        return agents.state_of(ledger, agent_id)
-
-
-def progress(store: Store, one: Hold) -> hold.Progress:
-    with store.read() as ledger:
-        return hold.progress(ledger, one.hold_id)
-
-
-def kill(store: Store, agent_id: str) -> trips.Trip:
-    with store.ledger() as ledger:
-        return trips.order_kill(
-            ledger, agent_id=agent_id, reason="its own", ordered_by="os:dave", automatic=False,
-            now_s=NOW + 1, points=POINTS, receivers=TOLD,
-        )  # fmt: skip
-
-
-def restore(store: Store, agent_id: str) -> None:
-    with store.ledger() as ledger:
-        trips.order_restore(
-            ledger, agent_id=agent_id, reason="needed", ordered_by="os:dave", now_s=NOW + 5,
-            probation_s=0.0, receivers=TOLD,
-        )  # fmt: skip
 
 
 def headlines(store: Store) -> list[str]:
@@ -290,94 +215,3 @@ def test_only_a_person_lifts_with_a_reason_what_is_on(store: Store) -> None:
     assert lift(store, "payroll").lifted_by == "os:carol"
     with pytest.raises(NotFoundError):
         lift(store, "payroll")
-
-
-ROLES = {"p-1": "payroll", "p-2": "payroll", "c-1": "crawler"}
-AGENTS = st.sampled_from(sorted(ROLES))
-WHICH = st.sampled_from(["payroll", None])
-
-
-class Orders(RuleBasedStateMachine):
-    """People put holds on and lift them, kill and restore single agents, and daemons crash."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.directory = Path(tempfile.mkdtemp())
-        self.store = Store.open(StoreConfig(url=f"sqlite:///{self.directory / 'l.db'}"))
-        for agent_id, role in ROLES.items():
-            know(self.store, role, agent_id)
-            grant(self.store, agent_id)
-        self.on: dict[str | None, Hold] = {}
-        self.free: dict[str, set[str]] = {}
-        """By hold: whom a person took out of it."""
-        self.killed: set[str] = set()
-
-    def teardown(self) -> None:
-        self.store.close()
-        shutil.rmtree(self.directory)
-
-    def covers(self, agent_id: str) -> bool:
-        return any(
-            role in (None, ROLES[agent_id]) and agent_id not in self.free[one.hold_id]
-            for role, one in self.on.items()
-        )
-
-    @rule(role=WHICH)
-    def put_on(self, role: str | None) -> None:
-        if role not in self.on:
-            self.on[role] = put_on(self.store, role)
-            self.free[self.on[role].hold_id] = set()
-            for page in [[a for a, r in ROLES.items() if role in (None, r)]]:
-                with self.store.ledger() as ledger:
-                    holds.enrol(ledger, self.on[role].hold_id, page)
-
-    @rule(role=WHICH)
-    def lift(self, role: str | None) -> None:
-        if self.on.pop(role, None):
-            lift(self.store, role)
-
-    @rule()
-    def work_a_little(self) -> None:
-        """One batch of one, then the process is gone."""
-        with self.store.read() as ledger:
-            open_holds = hold.unfinished(ledger)
-        for one in open_holds[:1]:
-            with self.store.ledger() as ledger:
-                holds.cut_off(ledger, one.hold_id, points=POINTS, receivers=(), now_s=NOW, limit=1)
-                holds.give_back(ledger, one.hold_id, receivers=(), now_s=NOW, limit=1)
-
-    @rule(agent_id=AGENTS)
-    def kill(self, agent_id: str) -> None:
-        if kill(self.store, agent_id).is_new:
-            self.killed.add(agent_id)
-
-    @rule(agent_id=AGENTS)
-    def restore(self, agent_id: str) -> None:
-        if state_of(self.store, agent_id) in BLOCKED:
-            restore(self.store, agent_id)
-            self.killed.discard(agent_id)
-            for role, one in self.on.items():
-                if role in (None, ROLES[agent_id]):
-                    self.free[one.hold_id].add(agent_id)
-
-    @rule()
-    def look(self) -> None:
-        roundup(self.store).look()
-        for agent_id in ROLES:
-            expected = self.covers(agent_id) or agent_id in self.killed
-            assert (state_of(self.store, agent_id) in BLOCKED) == expected, agent_id
-
-    @invariant()
-    def nobody_under_a_hold_is_allowed_anything(self) -> None:
-        for agent_id in ROLES:
-            if self.covers(agent_id) or agent_id in self.killed:
-                assert not allows(self.store, agent_id)
-
-
-Orders.TestCase.settings = settings(
-    max_examples=25,
-    stateful_step_count=20,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)
-TestOrders = Orders.TestCase

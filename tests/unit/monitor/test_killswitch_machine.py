@@ -5,9 +5,7 @@ take what the wire brings, whenever it brings it: twice, or long after its sende
 its sender died.
 """
 
-import itertools
 import random
-from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -21,72 +19,27 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from alerting.killswitch import BLOCKED, OPEN, TRANSITIONS, AgentState, Direction, PointState
+from alerting.killswitch import BLOCKED, OPEN, TRANSITIONS, AgentState, PointState
 from monitor.errors import NotFoundError, UsageError
-from monitor.ledger import agents, audit, grants, trips
+from monitor.ledger import audit, grants, trips
 from monitor.ledger.points import MAX_BACKOFF_S
 from monitor.store import Store
-
-AGENTS = ("a", "b")
-POINTS = ("kafka", "webhook")
-RECEIVERS = ("terminal",)
-NOW = 1_700_000_000.0
-LEASE_S = 10.0
-PROBATION_S = 20.0
-
-_example = itertools.count()
+from tests.kit.killswitch_world import (
+    AGENTS,
+    LEASE_S,
+    POINTS,
+    PROBATION_S,
+    RECEIVERS,
+    Flight,
+    World,
+)
 
 which_agent = st.sampled_from(AGENTS)
 any_number = st.integers(0, 1000)
 
 
-@dataclass
-class Flight:
-    """An order on the wire, and the process that sent it."""
-
-    leased: trips.Leased
-    sender_lives: bool = True
-    reported: bool = False
-
-    @property
-    def key(self) -> tuple[str, str]:
-        return self.leased.order.agent_id, self.leased.point
-
-    @property
-    def ends_at(self) -> float:
-        return 0.0 if self.reported else self.leased.until_s
-
-
-@dataclass
-class Door:
-    """An enforcement point: keeps to the highest order that it has seen of each agent."""
-
-    told: dict[str, tuple[int, Direction]] = field(default_factory=dict)
-
-    def take(self, leased: trips.Leased) -> None:
-        order = leased.order
-        seen, _ = self.told.get(order.agent_id, (0, None))
-        if order.order_seq >= seen:
-            self.told[order.agent_id] = (order.order_seq, order.direction)
-
-
-class KillSwitch(RuleBasedStateMachine):
+class KillSwitch(World, RuleBasedStateMachine):
     """Anything that can happen to the orders about two agents."""
-
-    store: Store
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now_s = NOW
-        self.prefix = f"{next(_example)}/"
-        self.flights: list[Flight] = []
-        self.doors = {point: Door() for point in POINTS}
-        self.blocked = dict.fromkeys(AGENTS, False)
-        """By the orders of persons and rules alone."""
-        self.state = dict.fromkeys(AGENTS, AgentState.ACTIVE)
-        self.order_seq = dict.fromkeys(AGENTS, 0)
-        self.given_up: set[tuple[str, str]] = set()
-        self.offset = 0
 
     @initialize()
     def grant(self) -> None:
@@ -225,25 +178,15 @@ class KillSwitch(RuleBasedStateMachine):
         trip = self._trip(agent)
         if trip is None or not self.blocked[agent]:
             return
-        self.offset += 1
-        acted = [self.now_s] * effective if trip.held_at is not None else []
-        with self.store.ledger() as ledger:
-            trips.record_watch(
-                ledger, trip.trip_id, effective=acted, refused=refused, watched_to=self.offset,
-                receivers=RECEIVERS, now_s=self.now_s,
-            )  # fmt: skip
+        self._watched(trip, effective if trip.held_at is not None else 0, refused)
 
     @rule(agent=which_agent)
     def late_watch(self, agent: str) -> None:
         """A worker that has not heard of the restore yet reports on the last trip."""
         trip = self._trip(agent)
         if trip is not None:
-            self.offset += 1
+            self._watched(trip, 1, 0)
             with self.store.ledger() as ledger:
-                trips.record_watch(
-                    ledger, trip.trip_id, effective=[self.now_s], refused=0,
-                    watched_to=self.offset, receivers=RECEIVERS, now_s=self.now_s,
-                )  # fmt: skip
                 trips.mark_silent(ledger, trip.trip_id, receivers=RECEIVERS, now_s=self.now_s)
 
     @rule(agent=which_agent)
@@ -339,41 +282,6 @@ class KillSwitch(RuleBasedStateMachine):
                 assert direction == last or (self.prefix + agent, name) in self.given_up
         with self.store.read() as ledger:
             assert audit.verify(ledger) is None
-
-    # --- helpers -----------------------------------------------------------------------------
-
-    def _restore(self, agent: str, by: str) -> None:
-        with self.store.ledger() as ledger:
-            trips.order_restore(
-                ledger,
-                agent_id=self.prefix + agent,
-                reason="false alarm",
-                ordered_by=by,
-                now_s=self.now_s,
-                probation_s=PROBATION_S,
-                receivers=RECEIVERS,
-            )
-
-    def _settle(self, flight: Flight, error: str | None) -> None:
-        flight.reported = True
-        with self.store.ledger() as ledger:
-            trips.settle_point(
-                ledger, flight.leased, error=error, receivers=RECEIVERS, now_s=self.now_s
-            )
-
-    def _flight(self, number: int) -> Flight:
-        return self.flights[number % len(self.flights)]
-
-    def _trip(self, agent: str) -> trips.Trip | None:
-        """The trip that the agent's state is about."""
-        with self.store.read() as ledger:
-            found = trips.list_trips(ledger, self.prefix + agent, limit=100)
-        return next((trip for trip in found if trip.state is not None), None)
-
-    def _standing(self, agent: str) -> agents.Standing:
-        agent_id = self.prefix + agent
-        with self.store.read() as ledger:
-            return agents.standings(ledger, [agent_id])[agent_id]
 
 
 def test_nothing_that_can_happen_breaks_the_kill_switch(store: Store) -> None:

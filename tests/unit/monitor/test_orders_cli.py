@@ -14,7 +14,7 @@ from monitor.cli.app import operator, run
 from monitor.errors import ExitCode
 from monitor.ledger import trips
 from monitor.store import Store, schema
-from tests.unit.monitor.test_holds import grant, know, put_on, roundup
+from tests.kit.holds import grant, know, put_on, roundup
 
 ALICE, BOB = 54_321, 54_322
 """Users without a name here."""

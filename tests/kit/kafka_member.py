@@ -1,0 +1,59 @@
+"""A member of a consumer group, and what fills its topic."""
+
+from collections import Counter
+
+from kafka import KafkaProducer  # type: ignore[import-untyped]
+
+from monitor.config import KafkaConfig
+from monitor.sources import Chunk, Place
+from monitor.sources.kafka import KafkaSource
+from tests.conftest import PARTITIONS
+from tests.kit.broker import Broker
+
+WAIT_S = 60.0
+
+
+def member_config(kafka: Broker, topic: str) -> KafkaConfig:
+    """A group of its own, that gives up soon."""
+    return KafkaConfig(
+        bootstrap_servers=kafka.bootstrap_servers,
+        group_id=topic,
+        session_timeout_s=1,
+        request_timeout_s=3,
+    )
+
+
+def fill(producer: KafkaProducer, topic: str, count: int, partition: int | None = None) -> None:
+    """`count` records for each partition, or for the one."""
+    for number in range(count):
+        for each in range(PARTITIONS) if partition is None else (partition,):
+            producer.send(topic, f"{each}/{number}".encode(), partition=each)
+    producer.flush()
+
+
+class Member:
+    """Does with a source what the worker does, and checks that it gets only what it started."""
+
+    def __init__(self, source: KafkaSource) -> None:
+        self.source = source
+        self.next_offsets: dict[int, int] = {}
+        self.started: set[int] = set()
+        self.polled: list[Chunk] = []
+
+    def step(self, places: dict[int, int] | None = None, poll_s: float = 0.05) -> None:
+        chunks = self.source.poll(poll_s)
+        self.started -= set(self.source.take_lost())
+        for chunk in chunks:
+            if chunk.partition in self.started:
+                self.polled.append(chunk)
+                self.next_offsets[chunk.partition] = chunk.next_offset
+        for partition in self.source.take_assigned():
+            assert partition not in self.started
+            offset = (places or {}).get(partition)
+            self.source.start(partition, None if offset is None else Place(offset, {}))
+            self.started.add(partition)
+
+    def records(self) -> Counter[str]:
+        return Counter(
+            (record.value or b"").decode() for chunk in self.polled for record in chunk.records
+        )

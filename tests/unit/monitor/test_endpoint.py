@@ -1,0 +1,35 @@
+"""The small HTTP port of the daemon."""
+
+import httpx
+
+from alerting.health import Trouble
+from monitor.metrics import Metrics
+from monitor.store import Store
+from tests.kit.health import Clock, free_port, health
+
+
+def test_livez_and_readyz_say_which(store: Store) -> None:
+    clock, port = Clock(), free_port()
+    troubles = [Trouble("quiet", "topic", "no record came for 50 minutes")]
+    watch = health(store, clock, lambda _now_s: iter(troubles))
+    stop = Metrics().serve("127.0.0.1", port, watch)
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+        watch.look()
+        ready = client.get("/readyz")
+        assert (ready.status_code, ready.json()["reasons"]) == (200, [])
+        assert ready.json()["conditions"][0]["condition"] == "quiet"
+        troubles.append(Trouble("worker", "topic", "the loop has not turned for 61 s"))
+        watch.look()
+        ready = client.get("/readyz")
+        assert ready.status_code == 503
+        assert ready.json()["reasons"] == ["worker: the loop has not turned for 61 s"]
+        assert ready.json()["conditions"][0]["what_to_do"]
+        assert client.get("/livez").status_code == 503
+        assert client.get("/metrics").status_code == 200
+        assert client.get("/other").status_code == 404
+        troubles.clear()
+        clock.now_s += 60
+        watch.look()
+        assert client.get("/livez").json() == {"live": True}
+        assert client.get("/readyz").json() == {"ready": True, "reasons": [], "conditions": []}
+    stop()

@@ -1,0 +1,93 @@
+"""What is wrong at a moment, as probes see it."""
+
+import time
+
+import pytest
+
+from monitor.health_probes import WorkerProbe, serve_probe
+from monitor.serve_child import ServeChild
+from tests.kit.health import NOW, FakeWorker, Part, Topic, by, event, kinds, source_probe
+
+
+def test_a_partition_that_has_more_and_is_not_read_is_stalled() -> None:
+    topic = Topic({0: 10, 1: 5})
+    worker = FakeWorker(topic, {0: Part(4), 1: Part(5)})
+    probe = source_probe(topic, worker, stalled_s=60)
+    assert kinds(probe(NOW)) == []
+    (stalled,) = probe(NOW + 60)
+    assert stalled.kind == "stalled"
+    assert stalled.text == "nothing is read of partition 0 though it has more"
+    worker.owned[0].next_offset = 6
+    assert kinds(probe(NOW + 61)) == []
+    assert kinds(probe(NOW + 120)) == []
+    assert kinds(probe(NOW + 121)) == ["stalled"]
+    topic.only_markers = True  # what is left are no records
+    assert kinds(probe(NOW + 122)) == []
+    del worker.owned[0]
+    assert kinds(probe(NOW + 500)) == []
+
+
+def test_a_source_that_gives_no_answer_is_stalled() -> None:
+    topic = Topic({}, why="Kafka at x did not answer")
+    probe = source_probe(topic, FakeWorker(topic, {0: Part()}), stalled_s=60)
+    assert kinds(probe(NOW)) == []
+    (stalled,) = probe(NOW + 60)
+    assert "did not answer" in stalled.text
+    topic.why = None
+    assert kinds(probe(NOW + 61)) == []
+
+
+def test_lag_is_told_by_records_and_by_age() -> None:
+    topic = Topic({0: 5000, 1: 10})
+    worker = FakeWorker(topic, {0: Part(1000, 0, NOW - 400), 1: Part(10, 10, NOW - 9999)})
+    (lag,) = source_probe(topic, worker, lag_s=300, checkpoint_s=9999)(NOW)
+    assert lag.text == "4,000 records behind; what is read now is 7 minutes old"
+    assert kinds(source_probe(topic, worker, lag_s=401)(NOW)) == []
+
+
+def test_a_loop_that_hangs_checkpoints_and_dead_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = FakeWorker(Topic({}), {0: Part(5, 3)})
+    probe = WorkerProbe(worker, by(worker_s=60, checkpoint_s=60))  # type: ignore[arg-type]
+    assert kinds(probe(NOW)) == []
+    assert kinds(probe(NOW + 61)) == ["checkpoint"]
+    worker.owned[0].saved_offset = 5
+    assert kinds(probe(NOW + 62)) == []
+    worker.counts.rejected = 1
+    (letters,) = probe(NOW + 130)
+    assert (letters.kind, letters.text[:9]) == ("dead_letters", "1 records")
+    assert kinds(probe(NOW + 3600)) == ["dead_letters"]
+    assert kinds(probe(NOW + 7200)) == []
+    worker.pulse.refuse("topic/0")
+    (refused,) = probe(NOW + 7201)
+    assert (refused.kind, "claimed by another" in refused.text) == ("checkpoint", True)
+    worker.pulse.refused_at_s = None
+    worker.pulse.turned_at_s -= 61
+    assert kinds(probe(NOW + 7202)) == ["worker"]
+    worker.pulse.turn()
+    assert kinds(probe(NOW + 7203)) == []
+
+
+def test_a_child_that_died_is_told() -> None:
+    child = ServeChild(["true"])
+    assert list(serve_probe(child)(NOW)) == []
+    child.ended_at_s, child.ended = time.monotonic(), "exit code 4"
+    (one,) = serve_probe(child)(NOW)
+    assert "exit code 4" in one.text
+    child.ended_at_s -= 61
+    assert list(serve_probe(child)(NOW)) == []
+
+
+def test_agents_in_other_partitions_than_their_ids_lead_to() -> None:
+    worker = FakeWorker(Topic({}), {})
+    probe = WorkerProbe(worker, by())  # type: ignore[arg-type]
+    placement = worker.pulse.placement
+    placement.see(event("a", NOW, NOW)[0], NOW, 3, 3)
+    assert kinds(probe(NOW)) == []
+    placement.see(event("b", NOW, NOW)[0], NOW, 3, 1)
+    (trouble,) = probe(NOW)
+    assert trouble.kind == "placement"
+    assert "1 of 2 events that were looked at" in trouble.text
+    assert "b is in 3, its id leads to 1" in trouble.text
+    for number in range(1, 3):  # the last two windows count
+        placement.see(event("a", NOW, NOW)[0], NOW + 601 * number, 3, 3)
+    assert kinds(probe(NOW)) == []
