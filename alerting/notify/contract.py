@@ -136,7 +136,7 @@ class ReceiverContract:
         """However long its outside takes."""
         with self._receiver() as receiver:
             if self.misbehave("hang"):
-                with _stopwatch() as passed_s:
+                with stopwatch() as passed_s:
                     error = _failure(receiver, message())
                     assert passed_s() < self.timeout_s + 2.0
                 assert error is not None
@@ -255,11 +255,11 @@ def bare(kind: MessageKind) -> Message:
 
 
 @contextlib.contextmanager
-def _stopwatch() -> Iterator[Callable[[], float]]:
+def stopwatch() -> Iterator[Callable[[], float]]:
     """How many seconds have passed, as counted by a thread that sleeps.
 
-    Where the machine is busy it wakes as late as the receiver does, and that is not held against
-    the receiver.
+    Where the machine is busy it wakes as late as what is timed does, and that is not held against
+    this.
     """
     over, naps = threading.Event(), 0
 

@@ -5,6 +5,7 @@ import socket
 import threading
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -103,12 +104,10 @@ def _trips(capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, Any]]:
     from monitor.ledger import trips
 
     chosen = config.load()
-    store = Store.open(chosen.store)
     assert "kafka" in point_names(chosen)
-    with store.read() as ledger:
+    with closing(Store.open(chosen.store)) as store, store.read() as ledger:
         (trip_id,) = [t.trip_id for t in trips.list_trips(ledger, "a", 1)]
         assert agents.state_of(ledger, "a") in ("tripping", "contained")
-    store.close()
     code = run(["kill", "a", "--reason", "to the end", "--json"])
     found = json.loads(capsys.readouterr().out)
     assert found["trip_id"] == trip_id
@@ -149,7 +148,7 @@ def test_a_store_that_never_answers_is_given_up(
     assert "did not answer within 1 s" in answer["store_error"]
     for thread in threading.enumerate():
         if thread.name == "store":
-            thread.join(15)
+            thread.join(60)
 
 
 def test_a_journal_that_cannot_be_written_stops_no_kill(

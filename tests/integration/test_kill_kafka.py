@@ -15,6 +15,7 @@ import pytest
 
 import monitor.cli  # noqa: F401 # registers the commands
 from alerting.killswitch import Direction, Order
+from alerting.notify.contract import stopwatch
 from alerting.ports import RevokeError
 from monitor import config as settings
 from monitor.cli.app import run
@@ -33,7 +34,7 @@ pytestmark = [
     ),
 ]
 
-WAIT_S = 30.0
+WAIT_S = 60.0
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def revocations(kafka: Broker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     monkeypatch.setenv("TRIPSWITCH_KAFKA__BOOTSTRAP_SERVERS", kafka.bootstrap_servers)
     monkeypatch.setenv("TRIPSWITCH_KAFKA__REVOCATIONS_TOPIC", name)
     monkeypatch.setenv("TRIPSWITCH_STORE__URL", f"sqlite:///{tmp_path / 'ledger.db'}")
-    monkeypatch.setenv("TRIPSWITCH_TRIP__POINT_TIMEOUT_S", "2")
+    monkeypatch.setenv("TRIPSWITCH_TRIP__POINT_TIMEOUT_S", "10")
     return name
 
 
@@ -63,7 +64,7 @@ def kill_lane() -> Iterator[None]:
     """The daemon's lane, from the same settings."""
     config = settings.load()
     store = Store.open(config.store)
-    driver = Driver(store, enforcement_points(config), owner="daemon", receivers=(), timeout_s=2.0)
+    driver = Driver(store, enforcement_points(config), owner="daemon", receivers=(), timeout_s=10.0)
     lane = KillLane(driver, store.url)
     lane.start()
     try:
@@ -102,13 +103,17 @@ def test_kill_and_restore_reach_the_topic(
 
 
 def test_an_order_without_a_broker_is_confirmed_once_it_is_back(
-    capsys: pytest.CaptureFixture[str], kafka: Broker, revocations: str
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    kafka: Broker,
+    revocations: str,
 ) -> None:
     kafka.stop()
     try:
-        started = time.monotonic()
-        code, answer = call(capsys, "kill", "a", "--reason", "INC-42")
-        assert time.monotonic() - started < 2 + 3
+        monkeypatch.setenv("TRIPSWITCH_TRIP__POINT_TIMEOUT_S", "2")
+        with stopwatch() as passed_s:
+            code, answer = call(capsys, "kill", "a", "--reason", "INC-42")
+            assert passed_s() < 2 + 3
     finally:
         kafka.start()
     assert code == ExitCode.PARTLY
@@ -130,19 +135,19 @@ def test_a_broker_that_froze_never_gets_an_old_order_behind_a_new_one(
     point = kafka_point(
         KafkaConfig(bootstrap_servers=kafka.bootstrap_servers, revocations_topic=revocations)
     )
-    point.restore(order("restore", 1), 5.0)
+    point.restore(order("restore", 1), WAIT_S)
     last_seq = 1
     for delay_s in (0.0, 0.02, 0.04, 0.06, 0.08, 0.1):  # while connecting, while sending, after
         freeze = threading.Timer(delay_s, kafka.freeze)
         freeze.start()
-        started = time.monotonic()
-        with contextlib.suppress(RevokeError):
-            point.revoke(order("revoke", last_seq + 1), 1.0)
-        assert time.monotonic() - started < 2
+        with stopwatch() as passed_s:
+            with contextlib.suppress(RevokeError):
+                point.revoke(order("revoke", last_seq + 1), 1.0)
+            assert passed_s() < 2
         freeze.join()
         kafka.thaw()
         last_seq += 2
-        point.restore(order("restore", last_seq), 10.0)
+        point.restore(order("restore", last_seq), WAIT_S)
     time.sleep(1)
     arrived = [record["order_seq"] for record in read_topic(kafka.bootstrap_servers, revocations)]
     assert arrived == sorted(arrived)

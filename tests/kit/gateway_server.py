@@ -124,7 +124,7 @@ class _Handler(BaseHTTPRequestHandler):
         answer = gateway.answer_to(asked)
         self.close_connection = True
         if answer.hang:
-            gateway.closing.wait(30)
+            gateway.closing.wait()
         if answer.hang or answer.drop:
             return
         status, said = answer.status, answer.body

@@ -11,8 +11,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
 
 from tests.kit.slack_workspace import CHANNEL, TEAM, Workspace
-
-WAIT_S = 10.0
+from tests.kit.waiting import WAIT_S
 
 
 class People:
@@ -112,7 +111,7 @@ class People:
         """The payload with which an envelope was acknowledged."""
         with self._changed:
             got = self._changed.wait_for(
-                lambda: len(self.answers.get(envelope_id, [])) >= times, timeout=20
+                lambda: len(self.answers.get(envelope_id, [])) >= times, WAIT_S
             )
         assert got, f"{envelope_id} was not acknowledged"
         return self.answers[envelope_id][-1]
@@ -132,7 +131,7 @@ class People:
 
     def _newest(self) -> ServerConnection:
         with self._changed:
-            assert self._changed.wait_for(lambda: self._connections, timeout=20), "nobody connected"
+            assert self._changed.wait_for(lambda: self._connections, WAIT_S), "nobody connected"
             return self._connections[-1]
 
     def _with_button(self, verb: str) -> dict[str, Any]:

@@ -117,7 +117,7 @@ class _Handler(BaseHTTPRequestHandler):
         said = slack.judge(posted, takes=own if answer.takes is None else answer.takes)
         body = (answer.body if answer.body is not None else json.dumps(said)).encode()
         if answer.hang:
-            slack.closing.wait(30)
+            slack.closing.wait()
         slack.closing.wait(answer.slow_s)
         if answer.hang or answer.drop:
             return

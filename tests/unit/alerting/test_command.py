@@ -1,8 +1,6 @@
 """Commands as enforcement points: real processes that misbehave."""
 
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
@@ -12,6 +10,7 @@ from alerting.ports import RevokeError
 from alerting.revoke.command import CommandPoint, check_arguments
 from alerting.revoke.contract import order
 from alerting.revoke.orders import PLACEHOLDERS
+from tests.kit.waiting import until
 
 LIMIT_S = 20.0
 
@@ -82,27 +81,16 @@ def test_a_secret_that_is_printed_is_hidden(monkeypatch: pytest.MonkeyPatch) -> 
         point.revoke(order("revoke", 1, "a"), LIMIT_S)
 
 
-def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + LIMIT_S
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 @pytest.mark.parametrize("parent_ends", [False, True])
 def test_nothing_that_it_started_stays_behind(tmp_path: Path, parent_ends: bool) -> None:
     pid = tmp_path / "pid"
-    code = (
-        "import subprocess, sys, time;"
-        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']);"
-        f"open({str(pid)!r}, 'w').write(str(child.pid));"
-        f"time.sleep({0 if parent_ends else 600})"
-    )
+    script = f"sleep 600 & echo $! > {pid}; sleep {0 if parent_ends else 600}"
+    point, told = command(("/bin/sh", "-c", script)), order("revoke", 1, "a")
     if parent_ends:
-        revoke(code)  # its child holds the output open, and is not waited for
+        point.revoke(told, LIMIT_S)  # its child holds the output open, and is not waited for
     else:
-        with pytest.raises(RevokeError, match="did not end within 2 s"):
-            revoke(code, timeout_s=2.0)
+        with pytest.raises(RevokeError, match="did not end within 3 s"):
+            point.revoke(told, 3.0)
     child = int(pid.read_text())
     until(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == "zombie")
 

@@ -1,9 +1,9 @@
 import logging
 import socket
-import time
 
 import pytest
 
+from alerting.notify.contract import stopwatch
 from alerting.notify.slack import SlackReceiver
 from alerting.ports import DeliveryError
 from tests.kit.messages import HOSTILE, hostile_message, message
@@ -110,9 +110,9 @@ def test_what_will_not_pass_is_final_and_says_what_to_do(
 
 @pytest.mark.parametrize("answer", [HANG, DRIP], ids=["hang", "drip"])
 def test_an_attempt_ends_in_time(slack: SlackServer, answer: Answer) -> None:
-    began = time.monotonic()
-    error = failure(slack, answer, timeout_s=0.3)
-    assert time.monotonic() - began < 3.0
+    with stopwatch() as passed_s:
+        error = failure(slack, answer, timeout_s=0.3)
+        assert passed_s() < 3.0
     assert error.retryable
     assert "0.3 s" in error.reason
 

@@ -179,12 +179,12 @@ def test_without_a_search_it_is_posted_again_and_said_once(
 def test_what_comes_late_is_not_posted_behind_the_back_of_the_next_attempt(
     slack: SlackServer,
 ) -> None:
-    to = receiver(slack, timeout_s=0.3)
+    to = receiver(slack, timeout_s=2.0)
     place = to.send(told("opened"), "k1")
-    slack.script.append(Answer(slow_s=0.6))
+    slack.script.append(Answer(slow_s=3.0))
     with pytest.raises(DeliveryError, match="did not answer"):
         to.send(told("raised"), "k2", place)  # the change of the root answers too late
-    time.sleep(0.8)
+    time.sleep(1.5)
     assert slack.replies(slack.roots[0]["ts"]) == []
     to.send(told("raised"), "k2", place, attempt=2)
     assert len(slack.replies(slack.roots[0]["ts"])) == 1

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from alerting.notify.contract import stopwatch
 from alerting.ports import RevokeError
 from alerting.revoke.contract import order
 from alerting.revoke.webhook import WebhookPoint
@@ -147,10 +148,11 @@ def test_what_is_no_confirmation_is_said_in_time(
 ) -> None:
     answer, said = WRONG[wrong]
     gateway.script.append(answer)
-    started = time.monotonic()
-    with pytest.raises(RevokeError, match=said) as refused:
-        open_at(gateway).revoke(order("revoke", 1, "a"), SHORT_S)
-    assert time.monotonic() - started < SHORT_S + 5
+    limit_s = SHORT_S if answer.hang or answer.drip_head else 3.0
+    with stopwatch() as passed_s:
+        with pytest.raises(RevokeError, match=said) as refused:
+            open_at(gateway).revoke(order("revoke", 1, "a"), limit_s)
+        assert passed_s() < limit_s + 5
     assert len(str(refused.value)) < 400
     assert SECRET not in str(refused.value)
     assert gateway.states == {}
@@ -269,7 +271,7 @@ def test_an_answer_that_does_not_say_where_the_agent_stands_is_an_error(
 ) -> None:
     gateway.script.append(answer)
     with pytest.raises(RevokeError, match=said):
-        open_at(gateway).verify(order("revoke", 1, "a"), SHORT_S)
+        open_at(gateway).verify(order("revoke", 1, "a"), 3.0)
 
 
 def test_the_check_says_what_is_wrong(gateway: GatewayServer, open_at: Open) -> None:

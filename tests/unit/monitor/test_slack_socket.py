@@ -4,6 +4,7 @@ import json
 import logging
 import threading
 import time
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from monitor.store import Store
 from tests.kit.messages import anomaly
 from tests.kit.slack_room import ANN, BOB, RESPONSE, Room
 from tests.kit.slack_server import APP_TOKEN, CHANNEL, HANG, TOKEN, Answer, SlackServer
-from tests.kit.waiting import until
+from tests.kit.waiting import WAIT_S, until
 
 
 def test_what_comes_twice_is_done_once(room: Room) -> None:
@@ -59,12 +60,10 @@ def test_what_was_taken_in_before_a_crash_is_done_after_it(
         assert requests.take_in(ledger, "r1", json.dumps(doc), asked_by="slack:U", now_s=1.0)
         assert not requests.take_in(ledger, "r1", json.dumps(doc), asked_by="slack:U", now_s=1.0)
         requests.take_in(ledger, "r0", "{}", asked_by="slack:U", now_s=0.0)  # another version's
-    room.open()
-    try:
+    with closing(room):
+        room.open()
         assert "is yours" in room.told(BOB)
         assert room.rows()[0].outcome.startswith("cannot be read")
-    finally:
-        room.close()
 
 
 def test_envelopes_are_acknowledged_in_time_while_slack_and_the_store_are_slow(
@@ -78,7 +77,7 @@ def test_envelopes_are_acknowledged_in_time_while_slack_and_the_store_are_slow(
     real = requests.take_in
 
     def slow(*args: Any, **named: Any) -> bool:
-        hold.wait(30)
+        hold.wait(2 * WAIT_S)
         return real(*args, **named)
 
     monkeypatch.setattr("monitor.slack_socket.requests.take_in", slow)
@@ -124,10 +123,8 @@ def test_slack_being_down_at_the_start_is_waited_for(
 ) -> None:  # fmt: skip
     monkeypatch.setattr("monitor.slack_socket.FIRST_BACKOFF_S", 0.05)
     slack.script.extend([Answer(503, "down"), Answer.error("invalid_auth")])
-    room = Room(store, slack)
-    with caplog.at_level(logging.WARNING):
+    with closing(Room(store, slack)) as room, caplog.at_level(logging.WARNING):
         room.open()
-    room.close()
     assert "HTTP 503" in caplog.text
     assert "the app token is wrong" in caplog.text
     assert APP_TOKEN not in caplog.text

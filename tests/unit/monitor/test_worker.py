@@ -186,8 +186,7 @@ def test_a_trip_is_ordered_watched_and_found_silent(store: Store, tmp_path: Path
     for _ in range(6):
         write("looper", trace_id="r", bytes_out=1)
     drain(worker, until=lambda: trip() is not None)
-    time.sleep(0.3)  # the watchtower looks at the ledger now and then
-    worker.step()
+    drain(worker, until=lambda: "looper" in worker.watchtower.watches)
     write("looper", trace_id="s")
     write("looper", trace_id="t", status="denied")
     drain(worker)
