@@ -1,6 +1,6 @@
 """The dossier: all that is known of one agent, from its profile, the ledger and the settings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from monitor.agent_document import agent_document, event_iso
 from monitor.config import Config
 from monitor.documents import grant_document, trip_document
 from monitor.errors import NotFoundError
-from monitor.ledger import alerts, grants, trips
+from monitor.ledger import actions, alerts, grants, trips
 from monitor.ledger.trip import Trip
 from monitor.policies import detection
 from monitor.roster import Entry
@@ -34,6 +34,8 @@ class Dossier:
         Of the profile that saw it last; None where that is damaged.
     grants
         Those that it holds.
+    verbs, outcomes
+        How often, of its last actions that the history has.
     trips, alerts
         The last ones, the newest first.
     """
@@ -41,6 +43,8 @@ class Dossier:
     entry: Entry
     portrait: Portrait | None
     drift: Digest | None
+    verbs: Mapping[str, int]
+    outcomes: Mapping[str, int]
     grants: Sequence[Grant]
     trips: Sequence[Trip]
     alerts: Sequence[Alert]
@@ -65,11 +69,14 @@ def gather(config: Config, store: Store, agent_id: str, now_s: float) -> Dossier
         profiles = list(shards.read_profiles(state, rules, agent_id=agent_id))
     newest = max(profiles, key=lambda profile: profile.last_seen_s, default=None)
     with store.read() as ledger:
+        verbs, outcomes = actions.counts(ledger, agent_id)
         held = grants.list_grants(ledger, agent_id, _MAX_GRANTS)
         return Dossier(
             entry=entry,
             portrait=portrait(newest) if newest else None,
             drift=digest(newest) if newest else None,
+            verbs=verbs,
+            outcomes=outcomes,
             grants=[grant for grant in held if grant.is_valid(now_s)],
             trips=trips.list_trips(ledger, agent_id, _LATEST),
             alerts=alerts.newest(ledger, open_only=False, agent_id=agent_id, limit=_LATEST),
@@ -82,6 +89,8 @@ def dossier_document(dossier: Dossier, now_s: float) -> dict[str, Any]:
     return {
         **agent_document(dossier.entry),
         "profile": seen and _portrait_document(seen),
+        "verbs": dict(dossier.verbs),
+        "outcomes": dict(dossier.outcomes),
         "drift": drift
         and {
             "approved_at": None if drift.approved_at_s is None else event_iso(drift.approved_at_s),

@@ -67,7 +67,13 @@ def _lines(document: Document) -> list[str]:
     if profile is None:
         told.append("profile: damaged; the log of the daemon says why, it is learned anew")
     else:
-        told += [*_uses(profile), *_week(profile), *_amounts(profile), *_waiting(profile)]
+        told += [
+            *_uses(profile),
+            *_counts(document),
+            *_week(profile),
+            *_amounts(profile),
+            *_waiting(profile),
+        ]
     return [*told, *_past(document)]
 
 
@@ -122,6 +128,16 @@ def _uses(profile: Document) -> list[str]:
     for word, terms in (("on behalf of", profile["users"]), ("delegated by", profile["parents"])):
         if terms:
             lines.append(f"{word}: {', '.join(_text(term['text'], 60) for term in terms)}")
+    return lines
+
+
+def _counts(agent: Document) -> list[str]:
+    """Of its last actions."""
+    lines = []
+    for word, counts in (("verbs", agent["verbs"]), ("outcomes", agent["outcomes"])):
+        total = sum(counts.values())
+        shares = [f"{_text(term, 40)} {count / total:.0%}" for term, count in counts.items()]
+        lines += [f"{word}: {', '.join(shares)}"] if shares else []
     return lines
 
 

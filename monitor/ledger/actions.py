@@ -1,5 +1,6 @@
 """The action history: what agents did, record by record, for those who ask what it touched."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -13,6 +14,7 @@ from monitor.store.schema import actions
 
 BATCH: Final = 2000
 """So many rows at most are written, or forgotten, in one transaction: a kill waits for its end."""
+MAX_COUNTED: Final = 10
 _COLUMNS: Final = [column.name for column in actions.c][1:]  # all but the one that counts itself
 _OF_EVENT: Final = _COLUMNS[_COLUMNS.index("agent_id") :]
 _MAY_HOLD_NUL: Final = ("tool", "target", "target_source", "status", "parent_agent_id", "user_id")
@@ -122,6 +124,20 @@ def of_agent(
     latest = query.order_by(*(column.desc() for column in _ORDER)).limit(limit)
     found = [Action(**row) for row in connection.execute(latest).mappings()]
     return found[::-1]
+
+
+def counts(connection: Connection, agent_id: str) -> tuple[dict[str, int], dict[str, int]]:
+    """Verbs, and outcomes, of the agent's last `BATCH` actions, the most frequent first."""
+    latest = (
+        select(actions.c.action, actions.c.status)
+        .where(actions.c.agent_id == agent_id)
+        .order_by(actions.c.logged_at.desc())
+        .limit(BATCH)
+    )
+    found = connection.execute(latest).all()
+    verbs = Counter(row.action for row in found)
+    outcomes = Counter(row.status for row in found)
+    return dict(verbs.most_common(MAX_COUNTED)), dict(outcomes.most_common(MAX_COUNTED))
 
 
 def chain(connection: Connection, action: Action) -> list[str]:

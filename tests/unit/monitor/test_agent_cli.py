@@ -13,7 +13,7 @@ from baselines.profile import Profile, Rules
 from baselines.vocabulary import Patience
 from monitor.cli.app import run
 from monitor.config import StoreConfig
-from monitor.ledger import grants, intake, trips
+from monitor.ledger import actions, grants, intake, trips
 from monitor.ledger.response import Response
 from monitor.ledger.tokens import Role
 from monitor.store import Store
@@ -65,6 +65,9 @@ def told(capsys: pytest.CaptureFixture[str], *options: str) -> dict[str, Any]:
 def test_all_about_an_agent(opened: Store, capsys: pytest.CaptureFixture[str]) -> None:
     checkpoint(opened, busy())
     with opened.ledger() as ledger:
+        for number, verb in enumerate(("read", "read", "send")):
+            done = event(number, action=verb, status="denied")
+            actions.append(ledger, [actions.row("topic", 3, number, START_S, done, "read")])
         grants.add(
             ledger, agent_id="payroll-1", scope="mail.send", reason="INC-1", granted_by="me",
             now_s=time.time(),
@@ -103,6 +106,8 @@ def test_all_about_an_agent(opened: Store, capsys: pytest.CaptureFixture[str]) -
         "read_ledger  on EMP-1, EMP-2",
         "effects: read 100%",
         "on behalf of: ann",
+        "verbs: read 67%, send 33%",
+        "outcomes: denied 100%",
         "quarantine: 1, not learned",
         "read_ledger on m@evil.example: first 2026-02-02 02:40, 1 run, alarmed on",
         "calls per hour: usually ",
