@@ -59,6 +59,9 @@ class SourceConfig(Section):
     `"/var/log/agents/events.jsonl"`"""
     topic: str = "agent-actions"
     """The topic that `kafka` reads, keyed by agent id."""
+    topics: Texts = ()
+    """Several of them, each keyed by agent id; where there are any, `topic` is not read. Example:
+    `["agent-actions", "tool-calls"]`"""
     start: Literal["earliest", "latest"] = "earliest"
     """Where to begin where nothing was read before: earliest or latest."""
     map: FieldMaps = Field(default_factory=dict)
@@ -68,6 +71,17 @@ class SourceConfig(Section):
     only: dict[str, tuple[Scalar, ...]] = Field(default_factory=dict)
     """With a map: by path, the values of the messages that are actions; others are passed over.
     Example: `{ type = ["tool_call"] }`"""
+
+    @property
+    def read_topics(self) -> tuple[str, ...]:
+        """The topics that `kafka` reads."""
+        return self.topics or (self.topic,)
+
+    @model_validator(mode="after")
+    def _topics_are_named_once(self) -> Self:
+        if len(set(self.topics)) < len(self.topics):
+            raise ValueError("topics names one twice; name each once")
+        return self
 
     @model_validator(mode="after")
     def _map_makes_events(self) -> Self:

@@ -53,7 +53,7 @@ KINDS: Final[Mapping[str, Callable[[Profile, Directive], None]]] = {
 """What each kind of directive does to a profile."""
 
 
-def teach(store: Store, source: str, owned_by_partition: Mapping[int, Owned]) -> None:
+def teach(store: Store, owned_by_number: Mapping[int, Owned]) -> None:
     """After a checkpoint: stamp what is new and apply it; where records wait to be saved, later.
 
     Raises
@@ -61,14 +61,18 @@ def teach(store: Store, source: str, owned_by_partition: Mapping[int, Owned]) ->
     ShardLostError
         If a shard is no longer ours; nothing was stamped in it.
     """
-    current = {p: o for p, o in owned_by_partition.items() if o.next_offset == o.saved_offset}
+    current = {
+        (one.claim.source, one.claim.partition): one
+        for one in owned_by_number.values()
+        if one.next_offset == one.saved_offset
+    }
     with store.read() as ledger:
-        saved = [(partition, owned.saved_offset) for partition, owned in current.items()]
-        waiting = ledger_directives.unapplied_in(ledger, source, saved)
-    for partition in sorted(waiting):
-        owned = current[partition]
+        saved = {place: owned.saved_offset for place, owned in current.items()}
+        waiting = ledger_directives.unapplied_in(ledger, saved)
+    for place in sorted(waiting):
+        owned = current[place]
         with store.read() as ledger:
-            new = ledger_directives.unstamped(ledger, source, partition)
+            new = ledger_directives.unstamped(ledger, *place)
         if missing := {directive.agent_id for directive in new} - owned.shard.profiles.keys():
             owned.admit(store, missing)
         # One whose agent has no profile here waits until there is one.

@@ -86,7 +86,7 @@ class SourceProbe:
                     since_s = now_s
             self._moved[number] = at, since_s
         if stuck:
-            named = ", ".join(map(str, stuck[:20]))
+            named = ", ".join(_named(owned[number]) for number in stuck[:20])
             yield Trouble(
                 "stalled", name, f"nothing is read of partition {named} though it has more"
             )
@@ -125,7 +125,7 @@ class WorkerProbe:
         hangs_s = time.monotonic() - pulse.turned_at_s
         if hangs_s > settings.worker_s:
             yield Trouble("worker", name, f"the loop has not turned for {hangs_s:.0f} s")
-        yield from self._broken(name)
+        yield from self._broken()
         yield from self._dead_letters(name, now_s)
         yield from self._unsaved(name, now_s)
         refused_s = time.monotonic() - (pulse.refused_at_s or -_REFUSED_FOR_S)
@@ -142,13 +142,13 @@ class WorkerProbe:
             yield Trouble("clock_skew", name, text)
         yield from self._placed(name)
 
-    def _broken(self, source: str) -> Iterator[Trouble]:
+    def _broken(self) -> Iterator[Trouble]:
         """Detectors that failed since the last look."""
         told: dict[str, str] = {}
         for number, one in list(self.worker.owned.items()):
             for name, fault in list(one.shard.faults.items()):
                 if fault.count > self._faults[number, name]:
-                    where = f"{source}/{number}, offset {fault.offset}"
+                    where = f"{_named(one)}, offset {fault.offset}"
                     told[name] = f"{fault.what}, last at {where}; {fault.count:,} events there"
                 self._faults[number, name] = fault.count
         for name, text in told.items():
@@ -188,8 +188,13 @@ class WorkerProbe:
                 late.append(number)
         self._unsaved_since = {n: of for n, of in self._unsaved_since.items() if n in owned}
         if late:
-            named = ", ".join(map(str, late[:20]))
+            named = ", ".join(_named(owned[number]) for number in late[:20])
             yield Trouble("checkpoint", name, f"what was read of partition {named} is not saved")
+
+
+def _named(owned: Owned) -> str:
+    """A partition as people know it."""
+    return f"{owned.shard.source}/{owned.shard.partition}"
 
 
 def ledger_troubles(ledger: Connection, settings: HealthConfig, now_s: float) -> Iterator[Trouble]:

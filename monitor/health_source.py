@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -13,6 +13,7 @@ from monitor.kafka_client import Consumer, KafkaClientError, KafkaError
 from monitor.sources import Source, SourceError
 from monitor.sources.lines import READ_BYTES
 from monitor.sources.log_file import GENERATION_BYTES, LogFileSource
+from monitor.sources.topics import Topics
 
 _POLL_S: Final = 2.0
 _DAY_S: Final = 86_400.0
@@ -49,7 +50,7 @@ class Ends(Protocol):
 def open_ends(config: Config, source: Source) -> Ends | None:
     """What asks about this source; None where there is no end to be known."""
     if config.source.kind == "kafka":
-        return KafkaEnds(config.kafka, config.source.topic)
+        return KafkaEnds(config.kafka, config.source.read_topics)
     return LogEnds(source) if isinstance(source, LogFileSource) else None
 
 
@@ -58,14 +59,14 @@ class KafkaEnds:
 
     unit = "records"
 
-    def __init__(self, kafka: KafkaConfig, topic: str) -> None:
+    def __init__(self, kafka: KafkaConfig, topics: Sequence[str]) -> None:
         self._kafka = kafka
-        self._topic = topic
+        self._topics = Topics(topics)
         self._reader: Consumer | None = None
 
     def ask(self, partitions: Collection[int]) -> Mapping[int, int]:
         """See `Ends.ask`."""
-        places = [kafka_client.partition(self._topic, number) for number in partitions]
+        places = [self._topics.partition(number) for number in partitions]
         if not places:
             return {}
         try:
@@ -74,17 +75,17 @@ class KafkaEnds:
             ends = self._reader.end_offsets(places, self._kafka.request_timeout_s * 1000)
         except KafkaError as error:
             self.close()
-            said = kafka_client.explain(error, self._kafka, f"topic {self._topic}")
+            said = kafka_client.explain(error, self._kafka, f"topic {self._topics}")
             raise SourceError(said) from None
         except KafkaClientError as error:
             raise SourceError(str(error)) from None
-        return {place.partition: end for place, end in ends.items()}
+        return {self._topics.number(place): end for place, end in ends.items()}
 
     def has_more(self, partition: int, offset: int) -> bool:
         """See `Ends.has_more`: markers of transactions have offsets, and are no records."""
         if self._reader is None:
             return True
-        there = kafka_client.partition(self._topic, partition)
+        there = self._topics.partition(partition)
         try:
             self._reader.assign([there])
             self._reader.seek(there, offset)

@@ -32,6 +32,8 @@ class Owned:
 
     Attributes
     ----------
+    number
+        Of the partition within the source.
     next_offset
         The offset after the last record that was fed to the shard.
     saved_offset
@@ -53,6 +55,7 @@ class Owned:
     next_offset: int
     saved_offset: int
     watermark_s: float = 0.0
+    number: int = 0
     pending: list[Directive] = field(default_factory=list)
     applied: set[int] = field(default_factory=set)
     keeps_history: bool = False

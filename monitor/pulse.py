@@ -1,11 +1,12 @@
 """The worker's pulse: what other threads may know of its loop, and the clocks of the producers."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
 from baselines.event import ActionEvent
 from monitor.decode import Decoded
+from monitor.sources import Part
 
 MAX_AGENTS: Final = 1000
 """So many producers' clocks are looked at in a window."""
@@ -71,14 +72,16 @@ class Placement:
         self._now, self._before = (0, 0), (0, 0)
         self.example = ""
 
-    def see(self, event: ActionEvent, log_s: float, partition: int, belongs: int) -> None:
-        """Take in where one event was, and where its agent's events belong."""
+    def see(self, event: ActionEvent, log_s: float, part: Part, homes: Collection[Part]) -> None:
+        """Take in where one event was, and where its agent's events belong: one in each topic."""
         if abs(log_s - self._began_s) > WINDOW_S:
             self._began_s, self._before, self._now = log_s, self._now, (0, 0)
-        if partition != belongs:
-            self.example = f"{event.agent_id} is in {partition}, its id leads to {belongs}"
+        is_wrong = part not in homes
+        if is_wrong:
+            leads_to = next((one.partition for one in homes if one.source == part.source), None)
+            self.example = f"{event.agent_id} is in {part.partition}, its id leads to {leads_to}"
         seen, wrong = self._now
-        self._now = seen + 1, wrong + (partition != belongs)
+        self._now = seen + 1, wrong + is_wrong
 
     def wrong(self) -> tuple[int, int]:
         """How many events were elsewhere, and of how many that were looked at."""
@@ -104,11 +107,11 @@ class Pulse:
         self.skew = Skew()
         self.placement = Placement()
 
-    def see(self, events: Sequence[Decoded], partition: int, belongs: int) -> None:
+    def see(self, events: Sequence[Decoded], part: Part, homes: Collection[Part]) -> None:
         """Take in some events of one partition, and where those of the last one's agent belong."""
         self.skew.see(events)
         event, _, _, log_s = events[-1]  # one of a slice will do
-        self.placement.see(event, log_s, partition, belongs)
+        self.placement.see(event, log_s, part, homes)
 
     def turn(self) -> None:
         """The loop turns."""

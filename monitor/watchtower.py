@@ -1,7 +1,7 @@
 """Keeps the watches of one worker: which agents to follow, what they did, what to report."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from baselines.event import ActionEvent
 from detectors.finding import Anomaly, Finding, Severity
 from monitor.ledger import trips
-from monitor.sources import Source, SourceError
+from monitor.sources import Part, Source, SourceError
 from monitor.store import Store
 from monitor.store.engine import reason
 from monitor.watch import Watch
@@ -31,7 +31,7 @@ class Standing(Protocol):
 
 @dataclass(slots=True)
 class Watchtower:
-    """Follows every agent under a trip whose partition this worker reads.
+    """Follows every agent under a trip in those of its partitions that this worker reads.
 
     Parameters
     ----------
@@ -43,12 +43,12 @@ class Watchtower:
     Attributes
     ----------
     watches
-        By agent.
+        By agent and number of the partition.
     """
 
     allowed_skew_s: float
     silent_after_s: float
-    watches: dict[str, Watch] = field(default_factory=dict)
+    watches: dict[str, dict[int, Watch]] = field(default_factory=dict)
     _looked_at_s: float = 0.0
 
     def look(
@@ -63,31 +63,42 @@ class Watchtower:
             except DBAPIError as error:
                 log.error("cannot read trips from %s: %s", store.url, reason(error))
                 return
-            self.watches = {
-                trip.agent_id: self._follow(trip, source)
-                for trip in followed
-                if source.partition_of(trip.agent_id) in owned
-            }
+            found: dict[str, dict[int, Watch]] = {}
+            for trip in followed:
+                places = _places(source, trip.agent_id)
+                if here := places.keys() & owned.keys():
+                    found[trip.agent_id] = {
+                        number: self._follow(trip, number, places, source) for number in here
+                    }
+            self.watches = found
 
     def judge(self, owned: Mapping[int, Standing]) -> None:
         """See who is silent, once everything that was polled is taken in."""
-        for watch in self.watches.values():
+        for watch in self._each():
             shard = owned.get(watch.partition)
             watch.now_silent = shard is not None and watch.is_silent(
                 shard.next_offset, shard.watermark_s, self.silent_after_s, self.allowed_skew_s
             )
 
-    def _follow(self, trip: trips.Watched, source: Source) -> Watch:
-        watch = self.watches.get(trip.agent_id)
-        if watch is None or watch.trip_id != trip.trip_id:
+    def _each(self) -> Iterator[Watch]:
+        for watches in self.watches.values():
+            yield from watches.values()
+
+    def _follow(
+        self, trip: trips.Watched, partition: int, places: Mapping[int, str], source: Source
+    ) -> Watch:
+        so_far = trip.seen.get(places[partition], trips.NOTHING_SEEN)
+        watch = self.watches.get(trip.agent_id, {}).get(partition)
+        if watch is None or watch.trip_id != trip.trip_id or watch.places != places:
             watch = Watch(
                 trip_id=trip.trip_id,
                 agent_id=trip.agent_id,
-                partition=source.partition_of(trip.agent_id),
+                partition=partition,
+                places=places,
                 ordered_at_s=trip.ordered_at,
                 held_at_s=None,
-                silent=trip.silent,
-                watched_to=trip.watched_to,
+                silent=so_far.quiet,
+                watched_to=so_far.watched_to,
                 last_effective_log_s=trip.last_effective_at or 0.0,
             )
         watch.held_at_s = trip.held_at
@@ -96,38 +107,41 @@ class Watchtower:
                 watch.end_offset = source.end_offset(watch.partition)
             except SourceError as error:
                 log.warning("cannot tell yet how far to read for silence: %s", error)
-        watch.silent = trip.silent
+        watch.silent = so_far.quiet
         return watch
 
     def forget(self, partition: int) -> None:
         """Leave the agents of a partition to whoever reads it now."""
-        self.watches = {a: w for a, w in self.watches.items() if w.partition != partition}
+        for watches in self.watches.values():
+            watches.pop(partition, None)
+        self.watches = {agent_id: of for agent_id, of in self.watches.items() if of}
 
     def see(self, partition: int, event: ActionEvent, offset: int, log_s: float) -> None:
         """Take in an event of a watched agent."""
-        watch = self.watches[event.agent_id]
-        if watch.partition != partition:
+        watch = self.watches[event.agent_id].get(partition)
+        if watch is None:
             return  # not where the agent's key belongs; its own partition is what proves silence
         watch.see(event, offset, log_s, self.allowed_skew_s)
 
     def has_news(self) -> bool:
         """Whether there is anything for the ledger."""
-        return any(w.has_news for w in self.watches.values())
+        return any(watch.has_news for watch in self._each())
 
     def partitions(self) -> set[int]:
         """Of the watches that have news; their claims must be checked."""
-        return {w.partition for w in self.watches.values() if w.has_news}
+        return {watch.partition for watch in self._each() if watch.has_news}
 
     def report(
-        self, ledger: Connection, receivers: Sequence[str], source: str, now_s: float
+        self, ledger: Connection, source: Source, receivers: Sequence[str], now_s: float
     ) -> list[Anomaly]:
         """Write what was seen into the ledger; returns the anomalies that it amounts to."""
         breaches = []
-        for watch in self.watches.values():
+        for watch in self._each():
             if watch.restless:
                 trips.record_watch(
                     ledger,
                     watch.trip_id,
+                    place=watch.place,
                     effective=[event.time_s for event, _ in watch.effective],
                     early=watch.early,
                     refused=watch.refused,
@@ -135,15 +149,20 @@ class Watchtower:
                     receivers=receivers,
                     now_s=now_s,
                 )
-                breaches += [_breach(watch, source, *seen) for seen in watch.effective]
+                part = source.part(watch.partition)
+                breaches += [_breach(watch, part, *seen) for seen in watch.effective]
             if watch.now_silent and not watch.silent:
-                trips.mark_silent(ledger, watch.trip_id, receivers=receivers, now_s=now_s)
+                places = sorted(watch.places.values())
+                trips.mark_silent(
+                    ledger, watch.trip_id, place=watch.place, places=places,
+                    receivers=receivers, now_s=now_s,
+                )  # fmt: skip
         return breaches
 
     def reported(self) -> None:
         """What was reported is stored; count from there, and see soon what was ordered with it."""
         self._looked_at_s = 0.0
-        for watch in self.watches.values():
+        for watch in self._each():
             watch.silent = watch.now_silent or (watch.silent and not watch.effective)
             watch.effective.clear()
             watch.early.clear()
@@ -151,7 +170,18 @@ class Watchtower:
             watch.restless = False
 
 
-def _breach(watch: Watch, source: str, event: ActionEvent, offset: int) -> Anomaly:
+def _places(source: Source, agent_id: str) -> dict[int, str]:
+    """By number: how the ledger calls the partitions that an agent may write to.
+
+    The only one has no name, so that what is proven there stays so under another name of the topic.
+    """
+    numbers = source.partitions_of(agent_id)
+    if len(numbers) == 1:
+        return {numbers[0]: trips.ONLY_PLACE}
+    return {number: "{}/{}".format(*source.part(number)) for number in numbers}
+
+
+def _breach(watch: Watch, part: Part, event: ActionEvent, offset: int) -> Anomaly:
     """An action that succeeded although its agent is cut off; one alarm a minute."""
     held_at_s = watch.held_at_s or watch.ordered_at_s
     finding = Finding(
@@ -170,5 +200,4 @@ def _breach(watch: Watch, source: str, event: ActionEvent, offset: int) -> Anoma
             f"{watch.trip_id} cut the agent off: an enforcement point does not hold"
         ),
     )
-    place = (source, watch.partition, offset)
-    return Anomaly.of(finding, event, event.effect or "unknown", place)
+    return Anomaly.of(finding, event, event.effect or "unknown", (*part, offset))

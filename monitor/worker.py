@@ -161,7 +161,7 @@ class Worker:
                 self._durably(lambda owned=owned: self._save(owned))  # type: ignore[misc]
             if self.owned:
                 self.source.commit({p: o.saved_offset for p, o in self.owned.items()})
-        self._durably(lambda: directives.teach(self.store, self.source.name, self.owned))
+        self._durably(lambda: directives.teach(self.store, self.owned))
         self._next_checkpoint_s = time.monotonic() + self.timing.checkpoint_s
 
     def _reassign(self) -> set[int]:
@@ -169,19 +169,21 @@ class Worker:
         lost, assigned = self.source.take_lost(), self.source.take_assigned()
         for partition in lost:
             if self._let_go(partition):
-                log.info("lost %s/%d; nothing of it is saved any more", self.source.name, partition)
+                part = self.source.part(partition)
+                log.info("lost %s/%d; nothing of it is saved any more", *part)
         for partition in assigned:
             self._durably(lambda partition=partition: self._claim(partition))  # type: ignore[misc]
         return {*lost, *assigned}
 
     def _claim(self, partition: int) -> None:
-        name = self.source.name
-        owned, place = Owned.take(self.store, name, partition, self.policy, self.owner)
-        owned.keeps_history = self.keeps_history
+        part = self.source.part(partition)
+        owned, place = Owned.take(self.store, *part, self.policy, self.owner)
+        owned.number, owned.keeps_history = partition, self.keeps_history
         self.owned[partition] = owned
         owned.next_offset = self.source.start(partition, place)
-        at = "its start" if place is None else self.source.describe(place.next_offset)
-        log.info("claimed %s/%d, epoch %d, going on at %s", name, partition, owned.claim.epoch, at)
+        begin = place and self.source.describe(partition, place.next_offset)
+        at = begin or "its start"
+        log.info("claimed %s/%d, epoch %d, going on at %s", *part, owned.claim.epoch, at)
 
     def _consume(self, owned: Owned, chunk: Chunk) -> list[Anomaly]:
         """Feed a chunk to its shard, a slice at a time."""
@@ -194,10 +196,10 @@ class Worker:
 
     def _feed(self, owned: Owned, records: Sequence[Record]) -> list[Anomaly]:
         """Decode, bring the profiles that are not in memory, then judge and learn each event."""
-        partition = owned.claim.partition
-        events, refused = decode(self.source.name, partition, records, self.mapped)
+        part = self.source.part(owned.number)
+        events, refused = decode(*part, records, self.mapped)
         if refused:
-            self._reject(refused)
+            self._reject(owned.number, refused)
         needed = {event.agent_id for event, _, _, _ in events}
         latest_s = max((event.time_s for event, _, _, _ in events), default=0.0)
         needed.update(owned.shard.silence.due.by(latest_s))
@@ -209,11 +211,11 @@ class Worker:
             if anomalies := feed(event, raw, offset, log_s):
                 found.extend(anomalies)
             if watches and event.agent_id in watches:
-                self.watchtower.see(partition, event, offset, log_s)
+                self.watchtower.see(owned.number, event, offset, log_s)
         if events:
             owned.watermark_s = max(owned.watermark_s, events[-1][3])
-            belongs = self.source.partition_of(events[-1][0].agent_id)
-            self.pulse.see(events, partition, belongs)
+            homes = self.source.partitions_of(events[-1][0].agent_id)
+            self.pulse.see(events, part, [self.source.part(home) for home in homes])
         if self.roundup is not None and self.roundup.holds:
             self.roundup.see(owned.shard.profiles[event.agent_id] for event, *_ in events)
         self.counts.events += len(events)
@@ -221,10 +223,10 @@ class Worker:
             self._durably(lambda: self._keep(owned))
         return found
 
-    def _reject(self, refused: Sequence[DeadLetter]) -> None:
+    def _reject(self, number: int, refused: Sequence[DeadLetter]) -> None:
         """Keep what is no event; one line says so, however many there are."""
         self.counts.rejected += len(refused)
-        first, where = refused[0], self.source.describe(refused[0].offset)
+        first, where = refused[0], self.source.describe(number, refused[0].offset)
         log.warning("%d dead letters, the first at %s: %s", len(refused), where, first.reason)
         for letter in refused:
             try:
@@ -246,9 +248,7 @@ class Worker:
         now_s = time.time()
         with self.store.ledger() as ledger:
             self._check(ledger, involved)
-            breaches = self.watchtower.report(
-                ledger, self.response.receivers, self.source.name, now_s
-            )
+            breaches = self.watchtower.report(ledger, self.source, self.response.receivers, now_s)
             every = [a for partition in involved for a in mine.get(partition, ())]
             intake.record(ledger, [*every, *breaches], self.response, now_s, read_at_s)
         self.watchtower.reported()
@@ -267,27 +267,27 @@ class Worker:
         while owned.actions:
             some = owned.actions[: actions.BATCH]
             with self.store.ledger() as ledger:
-                self._check(ledger, [owned.claim.partition])
+                self._check(ledger, [owned.number])
                 actions.append(ledger, some)
             del owned.actions[: len(some)]
 
     def _save(self, owned: Owned) -> None:
         self._keep(owned)
-        partition = owned.claim.partition
+        notes = self.source.notes(owned.number)
         try:
-            owned.save(self.store, self.source.notes(partition), self.timing.max_resident_agents)
+            owned.save(self.store, notes, self.timing.max_resident_agents)
         except ShardLostError:
-            self._drop(partition)
+            self._drop(owned.number)
             raise
         self.counts.checkpoints += 1
         tally, owned.shard.tally = owned.shard.tally, Tally()
         self.counts.add(tally)
         if tally.changed_ids:
             log.warning("%s/%d: %d events came under ids that had other content; they were scored",
-                        self.source.name, partition, tally.changed_ids)  # fmt: skip
+                        *self.source.part(owned.number), tally.changed_ids)  # fmt: skip
 
     def _drop(self, partition: int) -> None:
-        shard = f"{self.source.name}/{partition}"
+        shard = "{}/{}".format(*self.source.part(partition))
         log.error("%s was claimed by another process: dropped, nothing of it is saved", shard)
         self.pulse.refuse(shard)
         self._let_go(partition)

@@ -15,23 +15,24 @@ _DAY_MS: Final = 86_400_000
 def check_kafka(config: Config) -> Iterator[Verdict]:
     """Try everything that is asked of Kafka."""
     kafka = config.kafka
-    source = config.source.topic if config.source.kind == "kafka" else None
+    sources = config.source.read_topics if config.source.kind == "kafka" else ()
     written = {
         kafka.revocations_topic: "compact",
         kafka.audit_topic: "delete",
-        **({kafka.dead_letter_topic: "delete"} if source else {}),
+        **({kafka.dead_letter_topic: "delete"} if sources else {}),
         **{one.topic: "delete" for one in config.receivers if isinstance(one, KafkaReceiverConfig)},
     }
     about = f"kafka {kafka.bootstrap_servers}"
     try:
-        topics = describe(kafka, [*([source] if source else []), *written])
-        refused = may_join(kafka) if source else None
+        topics = describe(kafka, [*sources, *written])
+        refused = may_join(kafka) if sources else None
     except KafkaClientError as error:
         yield failed(about, str(error), "nothing else of Kafka could be tried")
         return
     yield ok(about, "answers")
-    if source:
+    for source in sources:
         yield from _check_source(source, topics.get(source))
+    if sources:
         group = f"group {kafka.group_id}"
         if refused:
             yield failed(group, refused, "grant READ on the group, or set kafka.group_id")

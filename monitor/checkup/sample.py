@@ -38,7 +38,7 @@ def check_sample(config: Config) -> Iterator[Verdict]:
     """Read the last messages and say what would be refused, and what could not be seen."""
     about = "sample"
     try:
-        messages = _of_topic(config) if config.source.kind == "kafka" else _of_log(config)
+        messages = _of_topics(config) if config.source.kind == "kafka" else _of_log(config)
     except TripswitchError as error:
         yield failed(about, str(error), "the source has to be readable first")
         return
@@ -136,12 +136,16 @@ def _of_log(config: Config) -> list[Message]:
     return [Message(line, time.time()) for line in lines[-SIZE:]]
 
 
-def _of_topic(config: Config) -> list[Message]:
-    topic, timeout_ms = config.source.topic, config.kafka.request_timeout_s * 1000
+def _of_topics(config: Config) -> list[Message]:
+    topics, timeout_ms = config.source.read_topics, config.kafka.request_timeout_s * 1000
     reader = kafka_client.make_reader(config.kafka)
     try:
-        numbers = reader.partitions_for_topic(topic) or set()
-        places = [kafka_client.partition(topic, number) for number in sorted(numbers)]
+        numbers = {topic: reader.partitions_for_topic(topic) or set() for topic in topics}
+        places = [
+            kafka_client.partition(topic, number)
+            for topic, of_topic in numbers.items()
+            for number in sorted(of_topic)
+        ]
         if not places:
             return []
         first = reader.beginning_offsets(places, timeout_ms)
@@ -155,14 +159,20 @@ def _of_topic(config: Config) -> list[Message]:
             reader.position(place) < ends[place] for place in places
         ):
             for place, records in reader.poll(500).items():
-                found += [(record, place.partition) for record in records]
+                found += [(record, place) for record in records]
     except KafkaError as error:
-        said = kafka_client.explain(error, config.kafka, f"topic {topic}")
+        said = kafka_client.explain(error, config.kafka, f"topic {', '.join(topics)}")
         raise KafkaClientError(said) from None
     finally:
         reader.close(autocommit=False, timeout_ms=1000)
     newest = sorted(found, key=lambda one: one[0].timestamp)[-SIZE:]
     return [
-        Message(record.value or b"", record.timestamp / 1000, record.key, number, len(places))
-        for record, number in newest
+        Message(
+            record.value or b"",
+            record.timestamp / 1000,
+            record.key,
+            place.partition,
+            len(numbers[place.topic]),
+        )
+        for record, place in newest
     ]

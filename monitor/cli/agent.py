@@ -88,7 +88,14 @@ def _who(agent: Document) -> list[str]:
         f"  {', '.join(now(agent)) or AgentState.ACTIVE}",
         f"  {agent['events']:,} events from {first} to {last}",
         f"  {learned(agent)}",
+        *_places(agent),
     ]
+
+
+def _places(agent: Document) -> list[str]:
+    """Where else it has a profile; what is told below is of the one that saw it last."""
+    named = [f"{_text(one['source'])}/{one['partition']}" for one in agent["seen_in"]]
+    return [f"  as seen in {named[0]}; known in {', '.join(named[1:])}, too"] if named[1:] else []
 
 
 def _force(agent: Document) -> list[str]:

@@ -149,6 +149,7 @@ def now(agent: Mapping[str, Any]) -> list[str]:
         told.append("shadow AI: nobody declared it")
     if alert := agent["alert"]:
         told.append(f"{clean(alert['severity'], 20)} alert {clean(alert['alert_id'], 80)}")
-    if len(agent["seen_in"]) > 1:
-        told.append(f"seen in {len(agent['seen_in'])} partitions")
+    sources = [seen["source"] for seen in agent["seen_in"]]
+    if len(set(sources)) < len(sources):  # one in each topic is as it should be
+        told.append(f"seen in {len(sources)} partitions")
     return told

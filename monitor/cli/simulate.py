@@ -129,7 +129,7 @@ def _sink(config: Config | None, out: Path, *, append: bool) -> Sink:
         return FileSink(None if out == Path("-") else out, append=append)
     if not config.kafka.bootstrap_servers:
         raise UsageError("--kafka: set kafka.bootstrap_servers")
-    return KafkaSink(config.kafka, config.source.topic)
+    return KafkaSink(config.kafka, config.source.read_topics[0])
 
 
 def _until(fleet: Fleet, start_s: float, length_s: float | None) -> Iterator[Act]:

@@ -1,6 +1,6 @@
 """Directives: what people teach about an agent, and where in its log that was applied."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -129,30 +129,32 @@ def since(connection: Connection, source: str, partition: int, offset: int) -> l
 
 
 def unapplied_in(
-    connection: Connection, source: str, saved_offsets: Collection[tuple[int, int]]
-) -> set[int]:
-    """Partitions with directives that no checkpoint holds yet, new ones and stamped ones.
+    connection: Connection, saved_offsets: Mapping[tuple[str, int], int]
+) -> set[tuple[str, int]]:
+    """Places with directives that no checkpoint holds yet, new ones and stamped ones.
 
     Parameters
     ----------
     connection
         A transaction that reads the ledger.
-    source
-        Name of the source.
     saved_offsets
-        Partition and offset of the last checkpoint of each shard that is asked about.
+        By source and partition: the last checkpoint of each shard that is asked about.
     """
     if not saved_offsets:
         return set()
-    oldest = min(offset for _, offset in saved_offsets)
+    oldest = min(saved_offsets.values())
     rows = connection.execute(
-        select(directives.c.partition, directives.c.offset).where(
-            directives.c.source == source,
+        select(directives.c.source, directives.c.partition, directives.c.offset).where(
+            directives.c.source.in_({source for source, _ in saved_offsets}),
             or_(directives.c.offset.is_(None), directives.c.offset >= oldest),
         )
     ).all()
-    saved = dict(saved_offsets)
-    return {p for p, offset in rows if p in saved and (offset is None or offset >= saved[p])}
+    return {
+        place
+        for *parts, offset in rows
+        if (place := (parts[0], parts[1])) in saved_offsets
+        and (offset is None or offset >= saved_offsets[place])
+    }
 
 
 def newest(connection: Connection, agent_id: str, limit: int) -> Sequence[Directive]:

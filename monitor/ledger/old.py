@@ -19,6 +19,7 @@ from monitor.store.schema import (
     pauses,
     points,
     trips,
+    watches,
 )
 
 
@@ -32,7 +33,8 @@ def prune_trips(connection: Connection, before_s: float) -> None:
         trips.c.trip_id.not_in(driven),
         func.coalesce(trips.c.restored_at, trips.c.ordered_at) < before_s,
     )
-    connection.execute(delete(points).where(points.c.trip_id.in_(over)))
+    for table in (points, watches):
+        connection.execute(delete(table).where(table.c.trip_id.in_(over)))
     connection.execute(delete(trips).where(trips.c.trip_id.in_(over)))
     busy = select(hold_members.c.hold_id).where(hold_members.c.released_at.is_(None))
     lifted = select(holds.c.hold_id).where(

@@ -41,8 +41,6 @@ class Trip:
         Actions that succeeded although the agent was contained, or cut off partly.
     early_count, last_early_at
         Actions that succeeded after the order and before that.
-    watched_to
-        The stream watcher has counted every record of the agent below this offset.
     metered
         Bits of the stages that a process has taken into its metrics.
     is_new
@@ -75,7 +73,6 @@ class Trip:
     restore_reason: str | None
     restored_at: float | None
     probation_s: float | None
-    watched_to: int
     metered: int
     state: AgentState | None
     points: tuple[Point, ...]

@@ -33,12 +33,21 @@ from monitor.ledger.points import (
 from monitor.ledger.probation import end_probation, probation_over
 from monitor.ledger.takeover import take_over
 from monitor.ledger.trip import Point, Trip, automatic_since, get, list_trips
-from monitor.ledger.watching import Watched, mark_silent, record_watch, watched
+from monitor.ledger.watching import (
+    NOTHING_SEEN,
+    ONLY_PLACE,
+    Watched,
+    mark_silent,
+    record_watch,
+    watched,
+)
 from monitor.store.schema import points as points_table
 from monitor.store.schema import trips
 from monitor.store.sql import storable
 
 __all__ = [
+    "NOTHING_SEEN",
+    "ONLY_PLACE",
     "REGISTRY",
     "Leased",
     "Point",

@@ -1,8 +1,8 @@
 """What the stream shows of an agent that was cut off, written to its trip."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, func, select, update
 
@@ -10,10 +10,31 @@ from alerting.killswitch import BLOCKED, AgentState, Cause, step
 from monitor.ledger import agents, audit, trip
 from monitor.ledger.outcome import tell
 from monitor.store.schema import agents as agents_table
-from monitor.store.schema import trips
+from monitor.store.schema import trips, watches
+from monitor.store.sql import upsert
 
+ONLY_PLACE: Final = ""
+"""How a partition is called where the agent can be in no other."""
 TELL_EVERY_S: Final = 60.0
 """While an agent acts on that was cut off, people are told so often."""
+
+
+class Seen(NamedTuple):
+    """What one partition has shown of a trip.
+
+    Attributes
+    ----------
+    watched_to
+        Every record of the agent below this offset was counted.
+    quiet
+        Whether it shows silence.
+    """
+
+    watched_to: int
+    quiet: bool
+
+
+NOTHING_SEEN: Final = Seen(0, quiet=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +45,8 @@ class Watched:
     ----------
     ordered_at, held_at, last_effective_at
         In seconds since the epoch; `held_at` is None until every point confirmed or was given up.
-    watched_to
-        Every record of the agent below this offset was counted.
-    silent
-        Whether the stream showed silence.
+    seen
+        By place, what partitions have shown.
     """
 
     trip_id: str
@@ -35,8 +54,7 @@ class Watched:
     ordered_at: float
     held_at: float | None
     last_effective_at: float | None
-    watched_to: int
-    silent: bool
+    seen: Mapping[str, Seen]
 
 
 def watched(connection: Connection) -> list[Watched]:
@@ -47,22 +65,25 @@ def watched(connection: Connection) -> list[Watched]:
         trips.c.ordered_at,
         func.coalesce(trips.c.contained_at, trips.c.partial_at),
         trips.c.last_effective_at,
-        trips.c.watched_to,
-        trips.c.silent_at.is_not(None),
     )
+    blocked = agents_table.c.state.in_(sorted(BLOCKED))
+    current = agents_table.c.trip_id == trips.c.trip_id
     rows = connection.execute(
-        select(*columns)
-        .join(agents_table, agents_table.c.trip_id == trips.c.trip_id)
-        .where(agents_table.c.state.in_(sorted(BLOCKED)))
-        .order_by(trips.c.ordered_at)
-    )
-    return [Watched(*row) for row in rows]
+        select(*columns).join(agents_table, current).where(blocked).order_by(trips.c.ordered_at)
+    ).all()
+    shown: dict[str, dict[str, Seen]] = {row.trip_id: {} for row in rows}
+    if rows:
+        of_these = watches.c.trip_id == agents_table.c.trip_id
+        for one in connection.execute(select(watches).join(agents_table, of_these).where(blocked)):
+            shown.get(one.trip_id, {})[one.place] = Seen(one.watched_to, one.quiet)
+    return [Watched(*row, shown[row.trip_id]) for row in rows]
 
 
 def record_watch(
     connection: Connection,
     trip_id: str,
     *,
+    place: str = ONLY_PLACE,
     effective: Sequence[float],
     early: Sequence[float] = (),
     refused: int,
@@ -74,6 +95,8 @@ def record_watch(
 
     Parameters
     ----------
+    place
+        In which partition.
     effective
         When actions succeeded although the agent was cut off, in seconds since the epoch.
     early
@@ -81,8 +104,8 @@ def record_watch(
     refused
         How many attempts were refused.
     watched_to
-        The offset after the last record that was counted. A call that reaches no further than
-        the trip's own `watched_to` is a repeat after a crash, and changes nothing.
+        The offset after the last record that was counted there. A call that reaches no further
+        than what was seen there is a repeat after a crash, and changes nothing.
 
     Returns
     -------
@@ -92,8 +115,10 @@ def record_watch(
     before = trip.get(connection, trip_id)
     agents.lock(connection, before.agent_id, now_s)
     before = trip.get(connection, trip_id)
-    if watched_to <= before.watched_to:
+    seen = _seen(connection, trip_id, place)
+    if watched_to <= seen.watched_to:
         return False
+    _store(connection, trip_id, place, Seen(watched_to, quiet=seen.quiet and not effective))
     first = [t for t in (before.first_effective_at, *effective) if t is not None]
     last = [t for t in (before.last_effective_at, *effective) if t is not None]
     last_early = [t for t in (before.last_early_at, *early) if t is not None]
@@ -107,7 +132,6 @@ def record_watch(
             early_count=trips.c.early_count + len(early),
             last_early_at=max(last_early, default=None),
             refused_count=trips.c.refused_count + refused,
-            watched_to=watched_to,
         )
     )
     if effective:
@@ -120,18 +144,37 @@ def record_watch(
 
 
 def mark_silent(
-    connection: Connection, trip_id: str, *, receivers: Sequence[str], now_s: float
+    connection: Connection,
+    trip_id: str,
+    *,
+    place: str = ONLY_PLACE,
+    places: Collection[str] = (ONLY_PLACE,),
+    receivers: Sequence[str],
+    now_s: float,
 ) -> bool:
-    """Say that the stream shows silence; tells whether that was news.
+    """Say that a partition shows silence; tells whether the agent is silent now, and was not.
 
     An agent that is cut off only partly is proven silent, too, but stays partly cut off.
+
+    Parameters
+    ----------
+    place
+        Which partition.
+    places
+        All that the agent may write to: it is silent once each of them shows it.
     """
     about = trip.get(connection, trip_id)
     agents.lock(connection, about.agent_id, now_s)
     about = trip.get(connection, trip_id)
+    if about.state not in (AgentState.CONTAINED, AgentState.PARTIAL):
+        return False
+    seen = _seen(connection, trip_id, place)
+    _store(connection, trip_id, place, seen._replace(quiet=True))
+    if not all(_seen(connection, trip_id, one).quiet for one in places):
+        return False
     if about.state is AgentState.CONTAINED:
         agents.enter(connection, about.agent_id, step(about.state, Cause.QUIET), now_s)
-    elif about.state is not AgentState.PARTIAL or about.silent_at is not None:
+    elif about.silent_at is not None:
         return False
     connection.execute(update(trips).where(trips.c.trip_id == trip_id).values(silent_at=now_s))
     about = trip.get(connection, trip_id)
@@ -150,6 +193,18 @@ def mark_silent(
     )  # fmt: skip
     tell(connection, about, "trip_silent", headline, receivers, now_s, occasion=_occasion(about))
     return True
+
+
+def _seen(connection: Connection, trip_id: str, place: str) -> Seen:
+    query = select(watches.c.watched_to, watches.c.quiet).where(
+        watches.c.trip_id == trip_id, watches.c.place == place
+    )
+    row = connection.execute(query).one_or_none()
+    return NOTHING_SEEN if row is None else Seen(*row)
+
+
+def _store(connection: Connection, trip_id: str, place: str, seen: Seen) -> None:
+    upsert(connection, watches, [{"trip_id": trip_id, "place": place, **seen._asdict()}])
 
 
 def _wake(connection: Connection, before: trip.Trip, now_s: float) -> None:

@@ -30,8 +30,18 @@ class Record(Protocol):
         """The bytes; None for a Kafka tombstone."""
 
 
+class Part(NamedTuple):
+    """What the store keeps a shard by: a topic and a partition of it, or a log and 0."""
+
+    source: str
+    partition: int
+
+
 class Chunk(NamedTuple):
-    """Consecutive records of one partition, and the offset to go on from after all of them."""
+    """Consecutive records of one partition, and the offset to go on from after all of them.
+
+    Partitions are numbered within a source; which one it is elsewhere, `Source.part` says.
+    """
 
     partition: int
     records: Sequence[Record]
@@ -54,7 +64,7 @@ class Source(Protocol):
     Attributes
     ----------
     name
-        Topic or absolute path; part of the keys in the store, so it must be stable.
+        Topics or absolute path, for people to read.
     """
 
     name: str
@@ -109,15 +119,19 @@ class Source(Protocol):
         """The offset that the next record of the partition will get."""
         ...
 
-    def partition_of(self, agent_id: str) -> int:
-        """The partition in which an agent's events are, keyed as the contract says."""
+    def part(self, partition: int) -> Part:
+        """Which partition of which topic that is; as keys in the store are, so it is stable."""
+        ...
+
+    def partitions_of(self, agent_id: str) -> Sequence[int]:
+        """Where an agent's events may be, keyed as the contract says: one in each topic."""
         ...
 
     def exhausted(self) -> bool:
         """Whether no record can ever come again, such as standard input at its end."""
         ...
 
-    def describe(self, offset: int) -> str:
+    def describe(self, partition: int, offset: int) -> str:
         """An offset in words that a person can look up."""
         ...
 

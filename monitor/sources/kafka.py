@@ -1,4 +1,4 @@
-"""A Kafka topic, shared out by consumer group.
+"""Kafka topics, shared out by consumer group.
 
 Rebalances are told on kafka-python's own thread, where nothing may block: there a new partition is
 only paused and marked. The polling thread takes the marks, and `start` seeks and resumes. So no
@@ -8,14 +8,15 @@ record of a partition is seen before its shard was claimed and loaded.
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from monitor import kafka_client
 from monitor.config import KafkaConfig, SourceConfig
 from monitor.kafka_client import KafkaError, OffsetOutOfRangeError, Partition
-from monitor.sources import Chunk, Place, SourceError
+from monitor.sources import Chunk, Part, Place, SourceError
 from monitor.sources.partition import partition_for
+from monitor.sources.topics import Topics
 
 MAX_POLL_RECORDS: Final = 2000
 FETCH_MAX_WAIT_MS: Final = 20
@@ -36,7 +37,8 @@ class KafkaSource:
     """
 
     def __init__(self, source: SourceConfig, kafka: KafkaConfig) -> None:
-        self.name = source.topic
+        self._topics = Topics(source.read_topics)
+        self.name = str(self._topics)
         self._kafka = kafka
         self._start_at = source.start
         self._timeout_ms = kafka.request_timeout_s * 1000
@@ -46,12 +48,13 @@ class KafkaSource:
         self._lost: set[int] = set()
         self._held = False
         try:
-            if not kafka_client.partition_count(kafka, self.name):
-                raise SourceError(
-                    f"Kafka at {kafka.bootstrap_servers} has no topic {self.name!r}: create it "
-                    f"(kafka-topics.sh --create --topic {self.name} --partitions 4) "
-                    "or set source.topic"
-                )
+            for topic in self._topics.names:
+                if not kafka_client.partition_count(kafka, topic):
+                    raise SourceError(
+                        f"Kafka at {kafka.bootstrap_servers} has no topic {topic!r}: create it "
+                        f"(kafka-topics.sh --create --topic {topic} --partitions 4) "
+                        "or set source.topic"
+                    )
             self._consumer = kafka_client.make_consumer(
                 kafka,
                 auto_offset_reset="none",  # what is missing must be said, not skipped
@@ -61,10 +64,12 @@ class KafkaSource:
         except kafka_client.KafkaClientError as error:
             raise SourceError(str(error)) from None
         self._consumer.subscribe(
-            [self.name], listener=kafka_client.make_listener(self._on_assigned, self._on_lost)
+            [*self._topics.names],
+            listener=kafka_client.make_listener(self._on_assigned, self._on_lost),
         )
         # Loads the metadata: joining without them, the group would have to form twice.
-        self._consumer.partitions_for_topic(self.name)
+        for topic in self._topics.names:
+            self._consumer.partitions_for_topic(topic)
 
     def poll(self, timeout_s: float) -> list[Chunk]:
         """See `Source.poll`. A broker that is away for a while is waited for."""
@@ -82,9 +87,9 @@ class KafkaSource:
             time.sleep(min(timeout_s, _RETRY_S))
             return []
         return [
-            Chunk(place.partition, records, records[-1].offset + 1)
+            Chunk(number, records, records[-1].offset + 1)
             for place, records in polled.items()
-            if place.partition in self._started
+            if (number := self._topics.number(place)) in self._started
         ]
 
     def take_assigned(self) -> list[int]:
@@ -101,7 +106,7 @@ class KafkaSource:
 
     def start(self, partition: int, place: Place | None) -> int:
         """See `Source.start`. Does nothing for a partition that was lost meanwhile."""
-        there = kafka_client.partition(self.name, partition)
+        there = self._topics.partition(partition)
         begin = place.next_offset if place is not None else self._first_offset(there)
         with self._marks:
             if partition in self._lost or partition in self._assigned:
@@ -118,7 +123,7 @@ class KafkaSource:
     def _first_offset(self, there: Partition) -> int:
         """Where to begin in a partition of which nothing was read."""
         if self._start_at == "latest":
-            return self.end_offset(there.partition)
+            return self.end_offset(self._topics.number(there))
         try:
             return self._consumer.beginning_offsets([there], self._timeout_ms)[there]
         except KafkaError as error:
@@ -131,7 +136,7 @@ class KafkaSource:
         with self._marks:
             started = list(self._started)
         for partition in started:
-            _if_ours(change, kafka_client.partition(self.name, partition))
+            _if_ours(change, self._topics.partition(partition))
 
     def notes(self, partition: int) -> Mapping[str, Any]:
         """Nothing: an offset says it all."""
@@ -141,7 +146,7 @@ class KafkaSource:
     def commit(self, next_offsets: Mapping[int, int]) -> None:
         """Tell the group's offsets to Kafka, for tools that show lag. Never waits."""
         offsets = {
-            kafka_client.partition(self.name, partition): kafka_client.offset_to_commit(offset)
+            self._topics.partition(partition): kafka_client.offset_to_commit(offset)
             for partition, offset in next_offsets.items()
         }
         try:
@@ -157,23 +162,37 @@ class KafkaSource:
         SourceError
             If Kafka does not say within `kafka.request_timeout_s`.
         """
-        there = kafka_client.partition(self.name, partition)
+        there = self._topics.partition(partition)
         try:
             return self._consumer.end_offsets([there], self._timeout_ms)[there]
         except KafkaError as error:
             raise SourceError(self._explain(error)) from None
 
-    def partition_of(self, agent_id: str) -> int:
-        """See `Source.partition_of`; holds where the producer keys by agent with the default."""
-        return partition_for(agent_id, len(self._consumer.partitions_for_topic(self.name)))
+    def part(self, partition: int) -> Part:
+        """See `Source.part`."""
+        there = self._topics.partition(partition)
+        return Part(there.topic, there.partition)
+
+    def partitions_of(self, agent_id: str) -> Sequence[int]:
+        """See `Source.partitions_of`; holds where producers key by agent with the default."""
+        return [
+            self._topics.number(
+                kafka_client.partition(topic, partition_for(agent_id, self._partitions(topic)))
+            )
+            for topic in self._topics.names
+        ]
+
+    def _partitions(self, topic: str) -> int:
+        return len(self._consumer.partitions_for_topic(topic))
 
     def exhausted(self) -> bool:
         """Never: a topic has no end."""
         return False
 
-    def describe(self, offset: int) -> str:
+    def describe(self, partition: int, offset: int) -> str:
         """See `Source.describe`."""
-        return f"topic {self.name}, offset {offset}"
+        there = self._topics.partition(partition)
+        return f"topic {there.topic}, partition {there.partition}, offset {offset}"
 
     def close(self) -> None:
         """Leave the group."""
@@ -189,14 +208,15 @@ class KafkaSource:
             # look for a committed offset, and fail where there is none.
             _if_ours(lambda there: self._consumer.seek(there, 0), place)
             with self._marks:
-                self._assigned.add(place.partition)
+                self._assigned.add(self._topics.number(place))
 
     def _on_lost(self, partitions: Iterable[Partition]) -> None:
         with self._marks:
             for place in partitions:
-                self._started.discard(place.partition)
-                self._assigned.discard(place.partition)
-                self._lost.add(place.partition)
+                number = self._topics.number(place)
+                self._started.discard(number)
+                self._assigned.discard(number)
+                self._lost.add(number)
 
     def _on_commit(self, offsets: object, response: object) -> None:
         del offsets
@@ -209,7 +229,7 @@ class KafkaSource:
         first = self._consumer.beginning_offsets(places, self._timeout_ms)
         end = self._consumer.end_offsets(places, self._timeout_ms)
         for place, offset in wanted.items():
-            name = f"topic {self.name} partition {place.partition}"
+            name = f"topic {place.topic} partition {place.partition}"
             if offset > end[place]:
                 raise SourceError(
                     f"{name} ends at offset {end[place]}, and was read up to {offset} before: it "

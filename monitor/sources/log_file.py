@@ -11,12 +11,12 @@ import logging
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from monitor.config import SourceConfig, state_dir
-from monitor.sources import Chunk, Place, SourceError
+from monitor.sources import Chunk, Part, Place, SourceError
 from monitor.sources.lines import READ_BYTES, Line, LineSplitter, end_of_last_line
 from monitor.sources.rotation import HEAD_BYTES, FileMark, find, open_file, written_after
 
@@ -137,17 +137,22 @@ class LogFileSource:
             end = end_of_last_line(newest) if newest is not None else 0
             return generation * GENERATION_BYTES + end
 
-    def partition_of(self, agent_id: str) -> int:
+    def part(self, partition: int) -> Part:
+        """See `Source.part`."""
+        return Part(self.name, partition)
+
+    def partitions_of(self, agent_id: str) -> Sequence[int]:
         """The one partition."""
         del agent_id
-        return PARTITION
+        return (PARTITION,)
 
     def exhausted(self) -> bool:
         """Never: a log can always grow."""
         return False
 
-    def describe(self, offset: int) -> str:
+    def describe(self, partition: int, offset: int) -> str:
         """See `Source.describe`."""
+        del partition
         generation, position = divmod(offset, GENERATION_BYTES)
         which = f", {generation} rotations after the first start" if generation else ""
         return f"{self._path} byte {position}{which}"

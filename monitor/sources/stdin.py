@@ -5,10 +5,10 @@ import os
 import select
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from monitor.sources import Chunk, Place, SourceError
+from monitor.sources import Chunk, Part, Place, SourceError
 from monitor.sources.lines import READ_BYTES, Line, LineSplitter
 
 PARTITION: Final = 0
@@ -91,17 +91,22 @@ class StdinSource:
         del partition
         return self._next
 
-    def partition_of(self, agent_id: str) -> int:
+    def part(self, partition: int) -> Part:
+        """See `Source.part`."""
+        return Part(self.name, partition)
+
+    def partitions_of(self, agent_id: str) -> Sequence[int]:
         """The one partition."""
         del agent_id
-        return PARTITION
+        return (PARTITION,)
 
     def exhausted(self) -> bool:
         """Whether the input has ended and every line was handed out."""
         return self._ended
 
-    def describe(self, offset: int) -> str:
+    def describe(self, partition: int, offset: int) -> str:
         """See `Source.describe`."""
+        del partition
         return f"line {offset - self._first + 1} of standard input"
 
     def close(self) -> None:

@@ -265,7 +265,6 @@ trips = Table(
     Column("restore_reason", Text),
     Column("restored_at", Float),
     Column("probation_s", Float, comment="how long probation lasts from restored_at"),
-    Column("watched_to", BigInteger, nullable=False, default=0, comment="next offset to watch"),
     Column(
         "metered",
         Integer,
@@ -291,6 +290,16 @@ points = Table(
     Column("last_error", Text),
 )
 Index("points_due", points.c.state, points.c.due_at)
+
+watches = Table(
+    "watches",
+    ledger,
+    Column("trip_id", String, ForeignKey("trips.trip_id"), primary_key=True),
+    Column("place", String, primary_key=True, comment="topic/partition; empty: the only one"),
+    Column("watched_to", BigInteger, nullable=False, comment="next offset to watch"),
+    Column("quiet", Boolean, nullable=False, comment="whether it shows that the agent is silent"),
+    comment="what each partition that an agent may write to shows since it was cut off",
+)
 
 grants = Table(
     "grants",

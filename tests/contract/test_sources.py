@@ -126,7 +126,7 @@ def assigned(source: Source) -> list[int]:
 
     def complete(_: list[Chunk]) -> bool:
         partitions.extend(source.take_assigned())
-        return source.partition_of(AGENT) in partitions
+        return source.partitions_of(AGENT)[0] in partitions
 
     assert until(source, complete) == []
     return partitions
@@ -146,7 +146,7 @@ def test_nothing_is_handed_out_before_start(rig: Rig, source: Source) -> None:
         source.start(partition, None)
     chunks = until(source, lambda chunks: len(lines(chunks)) == 2)
     assert lines(chunks) == ["one", "two"]
-    assert {chunk.partition for chunk in chunks} == {source.partition_of(AGENT)}
+    assert {chunk.partition for chunk in chunks} == {source.partitions_of(AGENT)[0]}
 
 
 def test_offsets_rise_and_next_offset_lies_behind_them(rig: Rig, source: Source) -> None:
@@ -226,14 +226,14 @@ def test_poll_keeps_to_its_time(source: Source) -> None:
 
 def test_commit_never_raises_and_nobody_else_takes_what_is_ours(source: Source) -> None:
     begin(source)
-    source.commit({source.partition_of(AGENT): 0})
+    source.commit({source.partitions_of(AGENT)[0]: 0})
     source.poll(0.1)
     assert source.take_lost() == []
     assert source.take_assigned() == []
 
 
 def test_a_place_is_told_in_words(rig: Rig, source: Source) -> None:
-    assert "\n" not in source.describe(17)
-    assert any(character.isdigit() for character in source.describe(17))
+    assert "\n" not in source.describe(0, 17)
+    assert any(character.isdigit() for character in source.describe(0, 17))
     assert source.name
     assert not source.exhausted()

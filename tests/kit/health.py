@@ -36,7 +36,7 @@ class Clock:
 
 
 @dataclass
-class Part:
+class Held:
     """A partition as the worker has it."""
 
     next_offset: int = 0
@@ -72,7 +72,7 @@ class FakeWorker:
     """What probes see of a worker."""
 
     source: Topic
-    owned: dict[int, Part]
+    owned: dict[int, Held]
     counts: Counts = field(default_factory=Counts)
     pulse: Pulse = field(default_factory=Pulse)
     timing: Timing = field(default_factory=Timing)

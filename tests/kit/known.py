@@ -19,9 +19,9 @@ def profile(agent_id: str, *, at: float = 0.0, runs: int = 0, **fields: Any) -> 
     return one
 
 
-def checkpoint(store: Store, *profiles: Profile, partition: int = 3) -> None:
+def checkpoint(store: Store, *profiles: Profile, partition: int = 3, source: str = "topic") -> None:
     with store.ledger() as ledger:
-        mine = shards.claim(ledger, "topic", partition, owner="me", now_s=START_S)
+        mine = shards.claim(ledger, source, partition, owner="me", now_s=START_S)
     with store.state() as state:
         shards.adopt(state, mine, START_S)
         shards.save(state, mine, Place(10, {}), profiles, START_S)

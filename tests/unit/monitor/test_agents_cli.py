@@ -116,6 +116,17 @@ def test_an_agent_in_two_partitions_is_listed_once_by_the_newest(
     assert capsys.readouterr().out.count("seen in 2 partitions") == 2
 
 
+def test_an_agent_of_several_topics_is_in_its_place_in_each(
+    opened: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint(opened, profile("a"), source="acts")
+    checkpoint(opened, profile("a"), source="calls")
+    assert run(["agents"]) == 0
+    assert "partitions" not in capsys.readouterr().out
+    assert run(["agent", "a"]) == 0
+    assert "as seen in calls/3; known in acts/3, too" in capsys.readouterr().out
+
+
 def test_it_says_who_is_cut_off_and_who_has_an_open_alert(
     opened: Store, capsys: pytest.CaptureFixture[str]
 ) -> None:

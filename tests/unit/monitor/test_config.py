@@ -57,6 +57,7 @@ def test_the_environment_goes_above_the_file(
         ("[store]\nurl = 'postgresql://u:pw@h/d'", "holds a password"),
         ("[slack]\nbot_token = 'xoxb-1'", "TRIPSWITCH_SLACK__BOT_TOKEN"),
         ("[kafka]\nsasl_password = 'x'", "kafka.sasl_password_file"),
+        ("[source]\ntopics = ['b', 'b']", "name each once"),
         ("not toml", "config"),
     ],
 )

@@ -6,17 +6,20 @@ import pytest
 
 from monitor.health_probes import WorkerProbe, serve_probe
 from monitor.serve_child import ServeChild
-from tests.kit.health import NOW, FakeWorker, Part, Topic, by, event, kinds, source_probe
+from monitor.sources import Part
+from tests.kit.health import NOW, FakeWorker, Held, Topic, by, event, kinds, source_probe
+
+HOME = Part("t", 3)
 
 
 def test_a_partition_that_has_more_and_is_not_read_is_stalled() -> None:
     topic = Topic({0: 10, 1: 5})
-    worker = FakeWorker(topic, {0: Part(4), 1: Part(5)})
+    worker = FakeWorker(topic, {0: Held(4), 1: Held(5)})
     probe = source_probe(topic, worker, stalled_s=60)
     assert kinds(probe(NOW)) == []
     (stalled,) = probe(NOW + 60)
     assert stalled.kind == "stalled"
-    assert stalled.text == "nothing is read of partition 0 though it has more"
+    assert stalled.text == "nothing is read of partition topic/0 though it has more"
     worker.owned[0].next_offset = 6
     assert kinds(probe(NOW + 61)) == []
     assert kinds(probe(NOW + 120)) == []
@@ -29,7 +32,7 @@ def test_a_partition_that_has_more_and_is_not_read_is_stalled() -> None:
 
 def test_a_source_that_gives_no_answer_is_stalled() -> None:
     topic = Topic({}, why="Kafka at x did not answer")
-    probe = source_probe(topic, FakeWorker(topic, {0: Part()}), stalled_s=60)
+    probe = source_probe(topic, FakeWorker(topic, {0: Held()}), stalled_s=60)
     assert kinds(probe(NOW)) == []
     (stalled,) = probe(NOW + 60)
     assert "did not answer" in stalled.text
@@ -39,14 +42,14 @@ def test_a_source_that_gives_no_answer_is_stalled() -> None:
 
 def test_lag_is_told_by_records_and_by_age() -> None:
     topic = Topic({0: 5000, 1: 10})
-    worker = FakeWorker(topic, {0: Part(1000, 0, NOW - 400), 1: Part(10, 10, NOW - 9999)})
+    worker = FakeWorker(topic, {0: Held(1000, 0, NOW - 400), 1: Held(10, 10, NOW - 9999)})
     (lag,) = source_probe(topic, worker, lag_s=300, checkpoint_s=9999)(NOW)
     assert lag.text == "4,000 records behind; what is read now is 7 minutes old"
     assert kinds(source_probe(topic, worker, lag_s=401)(NOW)) == []
 
 
 def test_a_loop_that_hangs_checkpoints_and_dead_letters(monkeypatch: pytest.MonkeyPatch) -> None:
-    worker = FakeWorker(Topic({}), {0: Part(5, 3)})
+    worker = FakeWorker(Topic({}), {0: Held(5, 3)})
     probe = WorkerProbe(worker, by(worker_s=60, checkpoint_s=60))  # type: ignore[arg-type]
     assert kinds(probe(NOW)) == []
     assert kinds(probe(NOW + 61)) == ["checkpoint"]
@@ -81,13 +84,13 @@ def test_agents_in_other_partitions_than_their_ids_lead_to() -> None:
     worker = FakeWorker(Topic({}), {})
     probe = WorkerProbe(worker, by())  # type: ignore[arg-type]
     placement = worker.pulse.placement
-    placement.see(event("a", NOW, NOW)[0], NOW, 3, 3)
+    placement.see(event("a", NOW, NOW)[0], NOW, HOME, [HOME])
     assert kinds(probe(NOW)) == []
-    placement.see(event("b", NOW, NOW)[0], NOW, 3, 1)
+    placement.see(event("b", NOW, NOW)[0], NOW, HOME, [Part("t", 1)])
     (trouble,) = probe(NOW)
     assert trouble.kind == "placement"
     assert "1 of 2 events that were looked at" in trouble.text
     assert "b is in 3, its id leads to 1" in trouble.text
     for number in range(1, 3):  # the last two windows count
-        placement.see(event("a", NOW, NOW)[0], NOW + 601 * number, 3, 3)
+        placement.see(event("a", NOW, NOW)[0], NOW + 601 * number, HOME, [HOME])
     assert kinds(probe(NOW)) == []

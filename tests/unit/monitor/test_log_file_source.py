@@ -72,7 +72,7 @@ def test_lines_have_byte_offsets_and_the_time_of_reading(path: Path, reader: Rea
         (5, b"two", 12_500),
     ]
     assert chunk.next_offset == 9 == reader.source.end_offset(0)
-    assert reader.source.describe(5) == f"{path} byte 5"
+    assert reader.source.describe(0, 5) == f"{path} byte 5"
 
 
 def test_a_log_that_does_not_exist_yet_is_waited_for(path: Path, reader: Reader) -> None:
@@ -126,7 +126,7 @@ def test_a_renamed_file_is_finished_before_the_new_one(path: Path, reader: Reade
     assert reader.read() == ["three", "four"]
     assert reader.place is not None
     assert reader.place.next_offset == GENERATION_BYTES + 5 == reader.source.end_offset(0)
-    assert reader.source.describe(GENERATION_BYTES) == (
+    assert reader.source.describe(0, GENERATION_BYTES) == (
         f"{path} byte 0, 1 rotations after the first start"
     )
 

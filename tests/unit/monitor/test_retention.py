@@ -110,6 +110,11 @@ ROWS: list[tuple[Table, list[dict[str, Any]], list[dict[str, Any]]]] = [
         ],
     ),
     (
+        tables.watches,
+        [{"trip_id": "old"}],
+        [{"trip_id": "live"}, {"trip_id": "last"}],
+    ),
+    (
         tables.agents,
         [],
         [

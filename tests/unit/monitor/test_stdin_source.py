@@ -39,7 +39,7 @@ def test_lines_are_numbered_and_stamped(pipe: Pipe) -> None:
     assert [(r.offset, r.value) for r in chunk.records] == [(0, b'{"a":1}'), (2, b'{"b":2}')]
     assert chunk.next_offset == 3
     assert {r.timestamp for r in chunk.records} == {12_500}
-    assert pipe.source.describe(2) == "line 3 of standard input"
+    assert pipe.source.describe(0, 2) == "line 3 of standard input"
 
 
 def test_half_a_line_waits_for_its_newline(pipe: Pipe) -> None:
@@ -62,7 +62,7 @@ def test_numbers_go_on_from_the_last_run(pipe: Pipe) -> None:
     pipe.source.start(0, Place(7, {}))
     os.write(pipe.writer, b"one\n")
     assert drain(pipe.source) == [(7, b"one")]
-    assert pipe.source.describe(7) == "line 1 of standard input"
+    assert pipe.source.describe(0, 7) == "line 1 of standard input"
 
 
 def test_a_redirected_file_is_read(tmp_path: Path) -> None:

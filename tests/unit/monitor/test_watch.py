@@ -14,6 +14,7 @@ def watch(**fields: Any) -> Watch:
         "trip_id": "t",
         "agent_id": "payroll-1",
         "partition": 0,
+        "places": {0: ""},
         "ordered_at_s": START_S,
         "held_at_s": CONTAINED_S,
         "silent": False,

@@ -43,7 +43,8 @@ def test_watching_counts_once_and_tells_news(store: Store) -> None:
     assert silence()
     with store.read() as ledger:
         (watched,) = trips.watched(ledger)
-    assert (watched.silent, watched.watched_to, watched.held_at) == (True, 12, NOW)
+    assert watched.held_at == NOW
+    assert watched.seen == {"": (12, True)}
     assert kinds(store)[2:] == ["trip_effective", "trip_silent", "trip_effective", "trip_silent"]
 
 
@@ -77,7 +78,7 @@ def test_a_partial_trip_is_proven_too_and_stays_partial(store: Store) -> None:
             now_s=NOW + 4,
         )  # fmt: skip
         (followed,) = trips.watched(ledger)
-    assert (followed.held_at, followed.silent) == (NOW + 4, False)
+    assert (followed.held_at, followed.seen) == (NOW + 4, {})
     assert watch(store, trip, 1, NOW + 9, effective=[NOW + 8])
 
     def silence(at_s: float) -> bool:
@@ -95,3 +96,27 @@ def test_a_partial_trip_is_proven_too_and_stays_partial(store: Store) -> None:
     assert (awake.state, awake.silent_at) == ("partial", None)
     told = ["trip_ordered", "trip_partial", "trip_effective", "trip_silent", "trip_effective"]
     assert kinds(store) == told
+
+
+def test_of_several_partitions_each_must_show_silence(store: Store) -> None:
+    trip = kill(store, points=())
+    places = ["acts/1", "calls/0"]
+
+    def silence(place: str) -> bool:
+        with store.ledger() as ledger:
+            return trips.mark_silent(
+                ledger, trip.trip_id, place=place, places=places, receivers=RECEIVERS, now_s=NOW + 9
+            )
+
+    assert not silence("acts/1")
+    assert watch(store, trip, 7, NOW + 5, place="calls/0", effective=[NOW + 5])
+    assert watch(store, trip, 3, NOW + 5, place="acts/1", refused=1), "offsets are each one's own"
+    assert silence("calls/0")
+    assert get(store, trip.trip_id).state is AgentState.SILENT
+    assert watch(store, trip, 8, NOW + 20, place="calls/0", effective=[NOW + 20])
+    assert get(store, trip.trip_id).state is AgentState.CONTAINED
+    assert not silence("acts/1"), "the other one is not quiet yet"
+    assert silence("calls/0")
+    with store.read() as ledger:
+        (watched,) = trips.watched(ledger)
+    assert watched.seen == {"acts/1": (3, True), "calls/0": (8, True)}
