@@ -55,7 +55,7 @@ class Hanging(Gate):
         self.open.wait()
 
 
-def driver(store: Store, gate: Gate, owner: str = "one", timeout_s: float = 2.0) -> Driver:
+def driver(store: Store, gate: Gate, owner: str = "one", timeout_s: float = 20.0) -> Driver:
     return Driver(store, {"gate": gate}, owner=owner, receivers=(), timeout_s=timeout_s)
 
 
