@@ -79,7 +79,7 @@ def test_the_live_run_finds_what_the_replay_finds(store: Store, tmp_path: Path) 
 def test_crashes_neither_forget_nor_repeat_nor_skip(
     store: Store, tmp_path: Path, seed: int
 ) -> None:
-    rng, lines, log = random.Random(seed), odd_stream(seed=seed), tmp_path / "events.jsonl"
+    rng, lines, log = random.Random(seed), odd_stream(1500, seed=seed), tmp_path / "events.jsonl"
     written = 0
     while written < len(lines):
         some = rng.randrange(1, len(lines) // 4)
