@@ -1,7 +1,7 @@
 """Schema migrations, run by Alembic when a store is opened.
 
 Each group of tables (`ledger`, `state`) has a line of revisions and a version table of its own.
-To add one: change `schema.py`, then `make migration GROUP=ledger MESSAGE="add x"`.
+To add one: change `schema`, then `make migration GROUP=ledger MESSAGE="add x"`.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Writes a migration from the difference between `schema.py` and the newest revision."""
+"""Writes a migration from the difference between `schema` and the newest revision."""
 
 import sys
 import tempfile
