@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import Connection, select
 
 from monitor import kafka_client
-from monitor.config import KafkaConfig
+from monitor.config_source import KafkaConfig
 from monitor.kafka_client import KafkaClientError, KafkaError, Producer
 from monitor.ledger import audit_read
 from monitor.store import Store

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 
 from monitor import kafka_client
-from monitor.config import Config, KafkaConfig, state_dir
+from monitor.config import Config, state_dir
+from monitor.config_source import KafkaConfig
 from monitor.errors import TripswitchError
 from monitor.kafka_client import Delivery, KafkaError, MessageTooLargeErrors, Producer
 from monitor.sources.lines import end_of_last_line

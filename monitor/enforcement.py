@@ -7,8 +7,9 @@ from alerting.ports import EnforcementPoint, RevokeError
 from alerting.revoke.command import CommandPoint
 from alerting.revoke.kafka_topic import KafkaTopicPoint
 from monitor.attempts import Limits
-from monitor.config import Config, KafkaConfig
+from monitor.config import Config
 from monitor.config_points import CommandPointConfig, PluginPointConfig, PointConfig
+from monitor.config_source import KafkaConfig
 from monitor.errors import UsageError
 from monitor.kafka_client import client_settings, explain, is_transient
 from monitor.kafka_connect import connect

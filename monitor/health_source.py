@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from monitor import kafka_client
-from monitor.config import Config, KafkaConfig
+from monitor.config import Config
+from monitor.config_source import KafkaConfig
 from monitor.kafka_client import Consumer, KafkaClientError, KafkaError
 from monitor.sources import Source, SourceError
 from monitor.sources.lines import READ_BYTES

@@ -22,8 +22,8 @@ from kafka.coordinator.assignors.cooperative_sticky import (  # type: ignore[imp
 )
 from kafka.partitioner import murmur2  # type: ignore[import-untyped]
 
-from monitor.config import KafkaConfig
 from monitor.config_checks import ENV_PREFIX
+from monitor.config_source import KafkaConfig
 from monitor.errors import TripswitchError
 from monitor.kafka_connect import connect, finish_joins
 from monitor.kafka_types import Consumer as Consumer

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from kafka import KafkaAdminClient  # type: ignore[import-untyped]
 from kafka.admin import ConfigResource, ConfigResourceType  # type: ignore[import-untyped]
 
-from monitor.config import KafkaConfig
+from monitor.config_source import KafkaConfig
 from monitor.kafka_client import (
     KafkaClientError,
     KafkaError,

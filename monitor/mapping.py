@@ -8,8 +8,8 @@ from typing import Any, Final, Protocol
 from pydantic_core import from_json
 
 from baselines.event import MAX_MESSAGE_BYTES, ActionEvent, EventError
-from monitor.config import SourceConfig
 from monitor.config_map import KEY, Conversion, FieldMap, Scalar, segments
+from monitor.config_source import SourceConfig
 
 _ABSENT: Final = object()
 _PER_S: Final = {"unix_s": 1, "unix_ms": 10**3, "unix_us": 10**6, "unix_ns": 10**9}

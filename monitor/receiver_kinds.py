@@ -11,13 +11,13 @@ from alerting.ports import Receiver
 from alerting.wire.answer import WireError
 from alerting.wire.topic import Topic
 from monitor import plugins
-from monitor.config import KafkaConfig
 from monitor.config_receivers import (
     KafkaReceiverConfig,
     PluginReceiverConfig,
     ReceiverConfig,
     WebhookReceiverConfig,
 )
+from monitor.config_source import KafkaConfig
 from monitor.errors import UsageError
 from monitor.kafka_client import client_settings, explain, is_transient
 from monitor.kafka_connect import connect

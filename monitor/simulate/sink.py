@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
-from monitor.config import KafkaConfig
+from monitor.config_source import KafkaConfig
 from monitor.errors import TripswitchError
 from monitor.kafka_client import Delivery, KafkaError, explain, make_producer, partition_count
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from monitor import kafka_client
-from monitor.config import KafkaConfig, SourceConfig
+from monitor.config_source import KafkaConfig, SourceConfig
 from monitor.kafka_client import KafkaError, OffsetOutOfRangeError, Partition
 from monitor.sources import Chunk, Part, Place, SourceError
 from monitor.sources.partition import partition_for

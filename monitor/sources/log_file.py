@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from monitor.config import SourceConfig, state_dir
+from monitor.config import state_dir
+from monitor.config_source import SourceConfig
 from monitor.sources import Chunk, Part, Place, SourceError
 from monitor.sources.lines import READ_BYTES, Line, LineSplitter, end_of_last_line
 from monitor.sources.rotation import HEAD_BYTES, FileMark, find, open_file, written_after

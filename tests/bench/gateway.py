@@ -25,7 +25,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from monitor import policies
-from monitor.config import Config, SourceConfig, StoreConfig
+from monitor.config import Config, StoreConfig
+from monitor.config_source import SourceConfig
 from monitor.dead_letter import open_dead_letters
 from monitor.ledger import grants, tokens
 from monitor.ledger.tokens import Role

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Final
 
 from monitor import policies
-from monitor.config import Config, SourceConfig, StoreConfig
+from monitor.config import Config, StoreConfig
+from monitor.config_source import SourceConfig
 from monitor.dead_letter import FileDeadLetters
 from monitor.service import collect_rarely
 from monitor.sources.log_file import LogFileSource

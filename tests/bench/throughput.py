@@ -22,7 +22,8 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition  # type: ignore[i
 
 from baselines.event import ActionEvent
 from monitor import policies
-from monitor.config import Config, KafkaConfig, SourceConfig, StoreConfig
+from monitor.config import Config, StoreConfig
+from monitor.config_source import KafkaConfig, SourceConfig
 from monitor.dead_letter import open_dead_letters
 from monitor.service import collect_rarely
 from monitor.sources.kafka import FETCH_MAX_WAIT_MS, MAX_POLL_RECORDS, KafkaSource

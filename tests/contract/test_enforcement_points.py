@@ -14,8 +14,8 @@ from pydantic import SecretStr
 from alerting.notify.contract import stopwatch
 from alerting.ports import EnforcementPoint, RevokeError
 from alerting.revoke.contract import EnforcementPointContract, order
-from monitor.config import KafkaConfig
 from monitor.config_points import CommandPointConfig
+from monitor.config_source import KafkaConfig
 from monitor.enforcement import kafka_point, open_point
 from monitor.point_plugins import open_plugin
 from monitor.webhooks import open_webhook

@@ -18,8 +18,8 @@ from alerting.notify.kafka_topic import KafkaTopicReceiver
 from alerting.notify.slack import SlackReceiver
 from alerting.notify.terminal import TerminalReceiver
 from alerting.ports import DeliveryError, Receiver
-from monitor.config import KafkaConfig
 from monitor.config_receivers import ReceiverConfig
+from monitor.config_source import KafkaConfig
 from monitor.receiver_kinds import open_receiver, topic
 from tests.kit.broker import PASSWORD, USER, Broker
 from tests.kit.gateway_server import SECRET

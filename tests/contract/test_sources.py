@@ -11,7 +11,7 @@ import pytest
 from kafka import KafkaProducer  # type: ignore[import-untyped]
 
 from alerting.notify.contract import stopwatch
-from monitor.config import KafkaConfig, SourceConfig
+from monitor.config_source import KafkaConfig, SourceConfig
 from monitor.sources import Chunk, Place, Source
 from monitor.sources.kafka import KafkaSource
 from monitor.sources.log_file import LogFileSource

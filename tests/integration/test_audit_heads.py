@@ -13,7 +13,8 @@ from sqlalchemy import delete, update
 from monitor import audit_heads
 from monitor.audit_heads import Compared, Publisher
 from monitor.cli.app import run
-from monitor.config import KafkaConfig, StoreConfig
+from monitor.config import StoreConfig
+from monitor.config_source import KafkaConfig
 from monitor.errors import ExitCode
 from monitor.kafka_client import KafkaClientError
 from monitor.ledger import audit, audit_read, grants

@@ -19,7 +19,8 @@ from monitor.checkup.kafka import check_kafka
 from monitor.checkup.sample import check_sample
 from monitor.checkup.store import check_store
 from monitor.checkup.verdict import Verdict
-from monitor.config import Config, KafkaConfig, SourceConfig, StoreConfig
+from monitor.config import Config, StoreConfig
+from monitor.config_source import KafkaConfig, SourceConfig
 from monitor.sources.partition import partition_for
 from tests.kit.broker import PASSWORD, USER, Broker, create_topic
 from tests.kit.events import raw_event

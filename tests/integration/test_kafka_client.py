@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from alerting.notify.contract import stopwatch
 from monitor import kafka_client
-from monitor.config import KafkaConfig, SourceConfig
+from monitor.config_source import KafkaConfig, SourceConfig
 from monitor.kafka_client import KafkaClientError
 from monitor.sources import SourceError
 from monitor.sources.kafka import KafkaSource

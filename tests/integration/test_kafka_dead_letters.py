@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from kafka import KafkaConsumer, TopicPartition  # type: ignore[import-untyped]
 
-from monitor.config import Config, KafkaConfig, SourceConfig
+from monitor.config import Config
+from monitor.config_source import KafkaConfig, SourceConfig
 from monitor.dead_letter import (
     CUT_TO_BYTES,
     DeadLetter,

@@ -9,7 +9,7 @@ from kafka import KafkaAdminClient, KafkaProducer, TopicPartition  # type: ignor
 
 from alerting.notify.contract import stopwatch
 from monitor import kafka_client
-from monitor.config import KafkaConfig, SourceConfig
+from monitor.config_source import KafkaConfig, SourceConfig
 from monitor.sources import Chunk, Place, SourceError
 from monitor.sources.kafka import KafkaSource
 from monitor.sources.partition import partition_for

@@ -11,7 +11,8 @@ from sqlalchemy import select
 from alerting.killswitch import AgentState
 from monitor import policies
 from monitor.checkup.sample import check_sample
-from monitor.config import Config, KafkaConfig, SourceConfig, StoreConfig
+from monitor.config import Config, StoreConfig
+from monitor.config_source import KafkaConfig, SourceConfig
 from monitor.dead_letter import FileDeadLetters
 from monitor.health_source import open_ends
 from monitor.ledger import trips

@@ -19,7 +19,7 @@ from alerting.notify.contract import stopwatch
 from alerting.ports import RevokeError
 from monitor import config as settings
 from monitor.cli.app import run
-from monitor.config import KafkaConfig
+from monitor.config_source import KafkaConfig
 from monitor.enforcement import enforcement_points, kafka_point
 from monitor.errors import ExitCode
 from monitor.kill_lane import Driver, KillLane

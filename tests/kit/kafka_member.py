@@ -4,7 +4,7 @@ from collections import Counter
 
 from kafka import KafkaProducer  # type: ignore[import-untyped]
 
-from monitor.config import KafkaConfig
+from monitor.config_source import KafkaConfig
 from monitor.sources import Chunk, Place
 from monitor.sources.kafka import KafkaSource
 from tests.conftest import PARTITIONS

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from monitor.config import Config, MetricsConfig, SourceConfig, StoreConfig
+from monitor.config import Config, MetricsConfig, StoreConfig
+from monitor.config_source import SourceConfig
 from monitor.gauges import Gauges
 from monitor.metrics import Metrics
 from monitor.service import Service, build

@@ -10,7 +10,8 @@ from alerting.notify.slack import SlackReceiver
 from alerting.trip_policy import Guards
 from detectors.finding import Anomaly
 from monitor import dispatcher
-from monitor.config import KafkaConfig, StoreConfig
+from monitor.config import StoreConfig
+from monitor.config_source import KafkaConfig
 from monitor.dispatcher import Dispatcher
 from monitor.ledger import intake
 from monitor.ledger.response import Response

@@ -14,8 +14,8 @@ from alerting.notify.contract import message as incident_message
 from alerting.notify.record import TABLES, TEXTS, record, values
 from alerting.ports import DeliveryError, Receiver
 from monitor import config
-from monitor.config import KafkaConfig
 from monitor.config_receivers import WebhookReceiverConfig
+from monitor.config_source import KafkaConfig
 from monitor.errors import UsageError
 from monitor.receiver_kinds import open_receiver
 from tests.kit.gateway_server import SECRET, TOKEN, Answer

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from monitor.config import Config, SourceConfig
+from monitor.config import Config
+from monitor.config_source import SourceConfig
 from monitor.dead_letter import (
     MAX_WAITING_BYTES,
     DeadLetter,
