@@ -48,7 +48,8 @@ def durably(
             except ShardLostError:
                 return None  # the shard is dropped; what is left of the batch has its turn
             except DBAPIError as error:
-                log.error("store %s: %s; trying again", store.url, reason(error))
+                pulse.failing = reason(error)
+                log.error("store %s: %s; trying again", store.url, pulse.failing)
             except DeadLetterError as error:
                 log.error("%s; trying again", error)
             if not held:
@@ -59,5 +60,6 @@ def durably(
             if stop.wait(RETRY_S):
                 raise StoppedError
     finally:
+        pulse.failing = None
         if held:
             source.hold(False)

@@ -125,6 +125,10 @@ class WorkerProbe:
         hangs_s = time.monotonic() - pulse.turned_at_s
         if hangs_s > settings.worker_s:
             yield Trouble("worker", name, f"the loop has not turned for {hangs_s:.0f} s")
+        if (
+            pulse.failing is not None
+        ):  # who can read it need not be able to write, as on a full disk
+            yield Trouble("store", self.worker.store.url, pulse.failing)
         yield from self._broken()
         yield from self._dead_letters(name, now_s)
         yield from self._unsaved(name, now_s)

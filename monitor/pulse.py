@@ -98,12 +98,15 @@ class Pulse:
         When its loop last turned, on the monotonic clock.
     refused_at_s
         When another process's claim last made it drop a shard, likewise.
+    failing
+        Why the store takes nothing from it now; None while it does.
     """
 
     def __init__(self) -> None:
         self.turned_at_s = time.monotonic()
         self.refused_at_s: float | None = None
         self.refused = ""
+        self.failing: str | None = None
         self.skew = Skew()
         self.placement = Placement()
 

@@ -16,6 +16,7 @@ from monitor import config as settings
 from monitor import log
 from monitor.cli.app import ConfigOption, app, print_json
 from monitor.config import Config
+from monitor.last_call import LastCall
 from monitor.serve_child import ServeChild, command
 from monitor.service import Service, build
 from monitor.store import Store, inventory
@@ -29,14 +30,22 @@ def run(
         bool, typer.Option("--json", help="Print one JSON object with counts at the end.")
     ] = False,
 ) -> None:
-    """Watch the stream until stopped: learn, alert, cut off. SIGTERM or Ctrl-C saves and ends.
+    """Watch the stream until stopped: learn, alert, cut off.
 
+    SIGTERM or Ctrl-C saves and ends, within 10 seconds.
     SIGHUP reads the settings again; bad ones change nothing.
     """
     log.set_up(verbose=verbose)
     if not sys.stderr.isatty():
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _leave)  # also as process 1 of a container, which has no default
+    last = LastCall()
+
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        """Stop before anything was begun."""
+        last.call()
+        raise SystemExit(0)
+
+    signal.signal(signal.SIGTERM, leave)  # also as process 1 of a container, which has no default
     chosen = settings.load(config)
     log.set_up(verbose=verbose, as_json=chosen.log.format == "json")
     if as_json:
@@ -50,6 +59,7 @@ def run(
         typer.echo(headline, err=True)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
+        last.call()
         service.worker.stop()
 
     signal.signal(signal.SIGTERM, stop)
@@ -69,11 +79,6 @@ def run(
         f"{counts.anomalies:,} anomalies",
         err=True,
     )
-
-
-def _leave(_number: int, _frame: FrameType | None) -> None:
-    """Stop before anything was begun."""
-    raise SystemExit(0)
 
 
 def _known(store: Store) -> str:

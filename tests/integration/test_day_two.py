@@ -1,16 +1,21 @@
 """What operators do to a running daemon: reload, stop at a bad moment."""
 
 import signal
+import socket
 import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from kafka import KafkaProducer  # type: ignore[import-untyped]
 
 from monitor.config import StoreConfig
+from monitor.last_call import STOP_WITHIN_S
 from monitor.store import Store, inventory
-from tests.kit.daemon import Daemon
+from tests.kit.broker import Broker
+from tests.kit.daemon import PATIENCE_S, Daemon
 from tests.kit.events import START_S, raw_event
+from tests.kit.slack_server import CHANNEL, TOKEN
 
 SHADOW = """
 [[boundaries]]
@@ -80,3 +85,56 @@ def test_it_stops_at_any_moment(tmp_path: Path, settings: dict[str, str]) -> Non
     daemon.start()
     daemon.wait_for(lambda: profiles(settings) == 3)
     assert daemon.stop() == 0
+
+
+def stopped_in_time(daemon: Daemon) -> bool:
+    """Ask it to stop; whether it kept its promise, and ended well."""
+    began_s = time.monotonic()
+    return daemon.stop() == 0 and time.monotonic() - began_s < STOP_WITHIN_S
+
+
+@pytest.mark.service
+def test_it_stops_in_time_while_kafka_is_frozen(
+    kafka: Broker, topic: str, tmp_path: Path, settings: dict[str, str]
+) -> None:
+    settings |= {
+        "TRIPSWITCH_SOURCE__KIND": "kafka",
+        "TRIPSWITCH_SOURCE__TOPIC": topic,
+        "TRIPSWITCH_KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
+        "TRIPSWITCH_KAFKA__DEAD_LETTER_TOPIC": f"{topic}-dead",
+        "TRIPSWITCH_KAFKA__AUDIT_TOPIC": f"{topic}-audit",
+        "TRIPSWITCH_KAFKA__GROUP_ID": topic,
+    }
+    producer = KafkaProducer(bootstrap_servers=kafka.bootstrap_servers)
+    producer.send(topic, raw_event(1, time.time()), b"payroll-1").get(60)
+    producer.close()
+    daemon = Daemon(tmp_path, settings)
+    daemon.start()
+    daemon.wait_for(lambda: profiles(settings) == 1)
+    kafka.freeze()
+    try:
+        assert stopped_in_time(daemon)
+    finally:
+        kafka.thaw()
+    # What was saved stands, and the next one goes on from there.
+    daemon.start()
+    daemon.wait_for(lambda: "going on at topic" in daemon.log.read_text())
+    assert daemon.stop() == 0
+
+
+def test_it_stops_in_time_while_a_receiver_hangs(tmp_path: Path, settings: dict[str, str]) -> None:
+    (tmp_path / "tripswitch.toml").write_text(SHADOW)
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, never answers
+        settings |= {
+            "TRIPSWITCH_SLACK__CHANNEL": CHANNEL,
+            "TRIPSWITCH_SLACK__BOT_TOKEN": TOKEN,
+            "TRIPSWITCH_SLACK__API_URL": f"http://127.0.0.1:{silent.getsockname()[1]}/",
+        }
+        write(tmp_path, 1, "transfer_money")
+        daemon = Daemon(tmp_path, settings)
+        daemon.start()
+        daemon.wait_for(lambda: "alert opened" in daemon.log.read_text())
+        silent.settimeout(PATIENCE_S)
+        connection, _ = silent.accept()
+        with connection:
+            assert stopped_in_time(daemon)
