@@ -17,7 +17,7 @@ from typing import Final
 
 import pytest
 from kafka import KafkaAdminClient  # type: ignore[import-untyped]
-from kafka.errors import KafkaError  # type: ignore[import-untyped]
+from kafka.errors import InvalidReplicationFactorError, KafkaError  # type: ignore[import-untyped]
 
 from tests.kit.service import OTHER_KAFKA, unavailable
 
@@ -191,7 +191,15 @@ def create_topic(
     admin = KafkaAdminClient(bootstrap_servers=broker.bootstrap_servers)
     try:
         topic = {"num_partitions": partitions, "replication_factor": 1, "configs": settings}
-        admin.create_topics({name: topic}, wait_for_metadata=True)
+        deadline = time.monotonic() + START_LIMIT_S
+        while True:
+            try:
+                admin.create_topics({name: topic}, wait_for_metadata=True)
+                break
+            except InvalidReplicationFactorError:  # a busy machine: its broker seemed to be gone
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
     finally:
         admin.close()
     return name

@@ -60,7 +60,7 @@ def run(store: Store, clock: Clock) -> Iterator[Run]:
         dispatcher.stop(1.0)
 
 
-def to_slack(slack: SlackServer, timeout_s: float = 5.0) -> SlackReceiver:
+def to_slack(slack: SlackServer, timeout_s: float = WAIT_S) -> SlackReceiver:
     return SlackReceiver(CHANNEL, TOKEN, slack.url, timeout_s)
 
 

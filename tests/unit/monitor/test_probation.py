@@ -129,13 +129,6 @@ def test_more_alarms_on_probation_and_only_then() -> None:
         assert one.probation_until_s == 0.0
 
 
-def test_a_profile_of_before_is_on_no_probation() -> None:
-    rules = Policy.of(Budget(1.0)).rules
-    version, parts = Profile("a", rules).dump()
-    del parts["probation_until_s"]
-    assert Profile.load([version, parts], rules).probation_until_s == 0.0
-
-
 def test_on_probation_more_of_the_same_stream_alarms() -> None:
     policy = Policy.of(Budget(1.0), probation_factor=50.0)
     found: dict[bool, set[str]] = {}
