@@ -21,6 +21,7 @@ ConditionKind = Literal[
     "lag",
     "quiet",
     "dead_letters",
+    "impostor",
     "checkpoint",
     "clock_skew",
     "detector",
@@ -103,6 +104,13 @@ RULES: Final[Mapping[ConditionKind, Rule]] = {
         3600,
         "read the reasons in the dead letter (kafka.dead_letter_topic, *.rejected.jsonl) and mend "
         "the producer; what was refused is not watched",
+    ),
+    "impostor": Rule(
+        Severity.HIGH,
+        0,
+        3600,
+        "somebody writes in another's name, or a producer signs wrongly: the dead letter has each "
+        "record with its reason; find who wrote it, and take away its right to the topic",
     ),
     "checkpoint": Rule(
         Severity.HIGH,

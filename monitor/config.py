@@ -33,6 +33,7 @@ from monitor.config_detection import (
 )
 from monitor.config_health import DigestConfig, HealthConfig, HeartbeatConfig
 from monitor.config_points import PointConfigs
+from monitor.config_producers import ProducerConfigs
 from monitor.config_receivers import KafkaReceiverConfig, ReceiverConfigs
 from monitor.config_retention import HistoryConfig, RetentionConfig
 from monitor.config_routes import OwnerConfigs, RouteConfigs, Texts, check_receivers
@@ -123,6 +124,7 @@ class Config(BaseSettings):
     )
 
     source: SourceConfig = SourceConfig()
+    producers: ProducerConfigs = ()
     kafka: KafkaConfig = KafkaConfig()
     store: StoreConfig = StoreConfig()
     budget: BudgetConfig = BudgetConfig()

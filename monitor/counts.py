@@ -1,10 +1,11 @@
 """What a worker has done since it started, for people and for `run --json`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from detectors.finding import Anomaly
 from detectors.shard import Tally
+from monitor.dead_letter import DeadLetter
 
 
 @dataclass(slots=True)
@@ -13,6 +14,9 @@ class Counts:
 
     events: int = 0
     rejected: int = 0
+    """Records that went to the dead letter …"""
+    impostors: int = 0
+    """… and those of them that were events, from who may not speak for their agents."""
     anomalies: int = 0
     repeats: int = 0
     changed_ids: int = 0
@@ -20,6 +24,11 @@ class Counts:
     checkpoints: int = 0
     detectors: dict[str, int] = field(default_factory=dict)
     """Anomalies of each detector."""
+
+    def reject(self, refused: Sequence[DeadLetter]) -> None:
+        """Take in what was refused."""
+        self.rejected += len(refused)
+        self.impostors += sum(letter.kind == "impostor" for letter in refused)
 
     def find(self, anomalies: Iterable[Anomaly]) -> None:
         """Take in what was found."""

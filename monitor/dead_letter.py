@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from monitor import kafka_client
 from monitor.config import Config, state_dir
@@ -42,6 +42,8 @@ class DeadLetter(NamedTuple):
     raw: bytes | None
     at: float
     """When it was refused, in seconds since the epoch."""
+    kind: Literal["malformed", "impostor"] = "malformed"
+    """No event, or an event from who may not speak for its agent."""
 
 
 class DeadLetters(Protocol):
@@ -218,6 +220,7 @@ class KafkaDeadLetters(_Waiting):
     def _send(self, producer: Producer, letter: DeadLetter) -> Delivery:
         place = f"{letter.source}/{letter.partition}/{letter.offset}"
         headers = {
+            "kind": letter.kind,
             "reason": letter.reason,
             "source": letter.source,
             "partition": str(letter.partition),

@@ -13,7 +13,8 @@ from monitor.worker import Worker
 
 _COUNTED: Final = {
     "events": "Events that were read and judged.",
-    "rejected": "Records that were no events and went to the dead letter.",
+    "rejected": "Records that were refused and went to the dead letter.",
+    "impostors": "Of those, events from who may not speak for their agents.",
     "repeats": "Events that were read before and were passed over.",
     "late": "Events that came after their window had closed.",
     "checkpoints": "Checkpoints of partitions.",

@@ -108,13 +108,34 @@ class SourceProbe:
             yield Trouble("lag", name, text)
 
 
+class LastHour:
+    """How much a count rose within the last hour, in steps of a minute."""
+
+    def __init__(self) -> None:
+        self._steps: deque[tuple[float, int]] = deque()
+
+    def count(self, total: int, now_s: float) -> int:
+        """Take in the count as it stands; by how much it rose."""
+        steps = self._steps
+        if not steps:
+            steps.append((now_s, 0))  # what was counted before the first look is new, too
+        elif now_s - steps[-1][0] >= 60.0:
+            steps.append((now_s, total))
+        while now_s - steps[0][0] > _HOUR_S:
+            steps.popleft()
+            if not steps:
+                steps.append((now_s, total))
+        return total - steps[0][1]
+
+
 @dataclass(slots=True)
 class WorkerProbe:
     """A loop that hangs, detectors that fail, checkpoints, dead letters and clocks."""
 
     worker: Worker
     current: Current
-    _rejected: deque[tuple[float, int]] = field(default_factory=deque)
+    _malformed: LastHour = field(default_factory=LastHour)
+    _impostors: LastHour = field(default_factory=LastHour)
     _unsaved_since: dict[int, tuple[int, float]] = field(default_factory=dict)
     _faults: Counter[tuple[int, str]] = field(default_factory=Counter)
 
@@ -166,18 +187,17 @@ class WorkerProbe:
             yield Trouble("placement", name, f"{text}, such as: {example}")
 
     def _dead_letters(self, name: str, now_s: float) -> Iterator[Trouble]:
-        """Counted over an hour, in steps of a minute."""
-        total = self.worker.counts.rejected
-        if not self._rejected or now_s - self._rejected[-1][0] >= 60.0:
-            self._rejected.append((now_s, total))
-        while now_s - self._rejected[0][0] > _HOUR_S:
-            self._rejected.popleft()
-            if not self._rejected:
-                self._rejected.append((now_s, total))
-        lately = total - self._rejected[0][1]
+        counts, letter = self.worker.counts, self.worker.pulse.impostor
+        lately = self._malformed.count(counts.rejected - counts.impostors, now_s)
         if lately >= self.current.config.health.dead_letters_per_hour:
             text = f"{lately:,} records of the last hour are no events and went to the dead letter"
             yield Trouble("dead_letters", name, text)
+        lately = self._impostors.count(counts.impostors, now_s)
+        if lately and letter is not None:
+            where = f"{letter.source}/{letter.partition}, offset {letter.offset}"
+            text = f"{lately:,} events of the last hour are not from who may speak for their agents"
+            last = f"the last at {where}: {clean(letter.reason, 200)}"
+            yield Trouble("impostor", name, f"{text} and were not judged; {last}")
 
     def _unsaved(self, name: str, now_s: float) -> Iterator[Trouble]:
         owned = dict(list(self.worker.owned.items()))

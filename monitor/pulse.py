@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
 from baselines.event import ActionEvent
+from monitor.dead_letter import DeadLetter
 from monitor.decode import Decoded
 from monitor.sources import Part
 
@@ -100,6 +101,8 @@ class Pulse:
         When another process's claim last made it drop a shard, likewise.
     failing
         Why the store takes nothing from it now; None while it does.
+    impostor
+        The last record that spoke for an agent and was not allowed to.
     """
 
     def __init__(self) -> None:
@@ -107,6 +110,7 @@ class Pulse:
         self.refused_at_s: float | None = None
         self.refused = ""
         self.failing: str | None = None
+        self.impostor: DeadLetter | None = None
         self.skew = Skew()
         self.placement = Placement()
 
@@ -115,6 +119,12 @@ class Pulse:
         self.skew.see(events)
         event, _, _, log_s = events[-1]  # one of a slice will do
         self.placement.see(event, log_s, part, homes)
+
+    def see_refused(self, refused: Sequence[DeadLetter]) -> None:
+        """Take in what was refused of one partition."""
+        for letter in refused:
+            if letter.kind == "impostor":
+                self.impostor = letter
 
     def turn(self) -> None:
         """The loop turns."""

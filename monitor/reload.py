@@ -15,6 +15,7 @@ from monitor import policies
 from monitor.current import Current
 from monitor.dispatcher import Dispatcher
 from monitor.errors import TripswitchError
+from monitor.producers import open_producers
 from monitor.routing import fallback, routing
 from monitor.worker import Worker
 
@@ -60,6 +61,7 @@ class Reload:
             if new.receiver_names != before.receiver_names:
                 raise TripswitchError("other receivers take a restart")
             policy = policies.detection(new)
+            producers = open_producers(new.model_copy(update={"source": before.source}))
         except (TripswitchError, ValueError) as error:
             log.error("reload refused, all stays as it was: %s", error)
             return False
@@ -72,6 +74,7 @@ class Reload:
             response.receivers.follow(routes)
         self.dispatcher.fall_back_on(fallback(new))
         self._judge_by(policy)
+        self.worker.decoder.producers = producers
         tower = self.worker.watchtower
         tower.allowed_skew_s, tower.silent_after_s = (
             new.trip.allowed_skew_s,

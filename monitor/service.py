@@ -19,6 +19,7 @@ from monitor.audit_heads import Publisher
 from monitor.config import Config
 from monitor.current import Current
 from monitor.dead_letter import open_dead_letters
+from monitor.decode import Decoder
 from monitor.digest import Digests
 from monitor.dispatcher import Dispatcher
 from monitor.enforcement import enforcement_points, point_limits, point_names
@@ -32,6 +33,7 @@ from monitor.jobs import schedule
 from monitor.kill_lane import Driver, KillLane
 from monitor.mapping import mapper
 from monitor.metrics import Metrics
+from monitor.producers import open_producers
 from monitor.receivers import lease_s, open_receivers
 from monitor.reload import Reload
 from monitor.roundup import Roundup
@@ -188,7 +190,7 @@ def build(config: Config, stream: TextIO) -> Service:
             owner=process_name(),
             on_ledger=wake,
             roundup=roundup,
-            mapped=mapper(config.source),
+            decoder=Decoder(mapper(config.source), open_producers(config)),
             keeps_history=config.history.is_kept,
             timing=Timing(
                 checkpoint_s=config.store.checkpoint_interval_s,

@@ -35,11 +35,8 @@ def open_sender(
         url()
     except WireError as error:
         raise UsageError(str(error)) from None
-    if key is not None and len(key) < MIN_SECRET_CHARS:
-        raise UsageError(
-            f"the secret that signs has {len(key)} characters; give it {MIN_SECRET_CHARS} or more, "
-            "such as `openssl rand -hex 32` makes"
-        )
+    if key is not None:
+        refuse_short_secret(key)
     return Sender(
         url,
         secret=secret,
@@ -52,6 +49,21 @@ def open_sender(
         ),
         line=Line(_tls(settings), settings.proxy),
     )
+
+
+def refuse_short_secret(secret: str) -> None:
+    """Refuse a secret that signs and could be guessed.
+
+    Raises
+    ------
+    UsageError
+        Saying how long it is to be.
+    """
+    if len(secret) < MIN_SECRET_CHARS:
+        raise UsageError(
+            f"the secret that signs has {len(secret)} characters; give it {MIN_SECRET_CHARS} or "
+            "more, such as `openssl rand -hex 32` makes"
+        )
 
 
 def read_secret(file: Path | None, variable: str | None) -> str | None:

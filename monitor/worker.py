@@ -32,11 +32,10 @@ from detectors.shard import Policy, Tally
 from monitor import directives
 from monitor.counts import Counts
 from monitor.dead_letter import DeadLetter, DeadLetterError, DeadLetters
-from monitor.decode import decode
+from monitor.decode import Decoder
 from monitor.durable import RETRY_S, StoppedError, durably
 from monitor.ledger import actions, intake
 from monitor.ledger.response import Response
-from monitor.mapping import Parse
 from monitor.owned import Owned
 from monitor.pulse import Pulse
 from monitor.roundup import Roundup
@@ -76,8 +75,8 @@ class Worker:
         Is shown who acts while an order about many agents is in force.
     timing
         Intervals.
-    mapped
-        Makes events of records that are none as they are; None: they are.
+    decoder
+        Makes events of records.
     keeps_history
         Whether what agents do is kept, record by record.
     """
@@ -92,7 +91,7 @@ class Worker:
     on_ledger: Callable[[], None]
     roundup: Roundup | None = None
     timing: Timing = field(default_factory=Timing)
-    mapped: Parse | None = None
+    decoder: Decoder = field(default_factory=Decoder)
     keeps_history: bool = False
     counts: Counts = field(default_factory=Counts)
     pulse: Pulse = field(default_factory=Pulse)
@@ -197,7 +196,7 @@ class Worker:
     def _feed(self, owned: Owned, records: Sequence[Record]) -> list[Anomaly]:
         """Decode, bring the profiles that are not in memory, then judge and learn each event."""
         part = self.source.part(owned.number)
-        events, refused = decode(*part, records, self.mapped)
+        events, refused = self.decoder.decode(*part, records)
         if refused:
             self._reject(owned.number, refused)
         needed = {event.agent_id for event, _, _, _ in events}
@@ -224,8 +223,9 @@ class Worker:
         return found
 
     def _reject(self, number: int, refused: Sequence[DeadLetter]) -> None:
-        """Keep what is no event; one line says so, however many there are."""
-        self.counts.rejected += len(refused)
+        """Keep what was refused; one line says so, however many there are."""
+        self.counts.reject(refused)
+        self.pulse.see_refused(refused)
         first, where = refused[0], self.source.describe(number, refused[0].offset)
         log.warning("%d dead letters, the first at %s: %s", len(refused), where, first.reason)
         for letter in refused:

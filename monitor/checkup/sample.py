@@ -13,6 +13,7 @@ from monitor.config import Config
 from monitor.errors import TripswitchError
 from monitor.kafka_client import KafkaClientError, KafkaError
 from monitor.mapping import Parse, parser
+from monitor.producers import Headers, ImpostorError, Producers, open_producers
 from monitor.sources.log_file import log_path
 from monitor.sources.partition import partition_for
 
@@ -32,12 +33,15 @@ class Message(NamedTuple):
     key: bytes | None = None
     partition: int = 0
     partitions: int = 1
+    source: str = ""
+    headers: Headers = ()
 
 
 def check_sample(config: Config) -> Iterator[Verdict]:
     """Read the last messages and say what would be refused, and what could not be seen."""
     about = "sample"
     try:
+        producers = open_producers(config)
         messages = _of_topics(config) if config.source.kind == "kafka" else _of_log(config)
     except TripswitchError as error:
         yield failed(about, str(error), "the source has to be readable first")
@@ -45,34 +49,46 @@ def check_sample(config: Config) -> Iterator[Verdict]:
     if not messages:
         yield warning(about, "the source is empty", "produce a message, then try again")
         return
-    yield from judge(messages, parser(config.source))
+    yield from judge(messages, parser(config.source), producers)
 
 
-def judge(messages: Sequence[Message], parse: Parse) -> Iterator[Verdict]:
+def judge(
+    messages: Sequence[Message], parse: Parse, producers: Producers | None = None
+) -> Iterator[Verdict]:
     """What becomes of messages."""
     reasons: Counter[str] = Counter()
+    impostors: Counter[str] = Counter()
     events: list[tuple[Message, ActionEvent]] = []
     passed = 0
     for message in messages:
         try:
             event = parse(message.raw, message.taken_in_s, message.key)
+            if event is not None and producers is not None:
+                producers.vet(message.source, event.agent_id, message.raw, message.headers)
         except EventError as error:
-            reasons[_kind(str(error))] += 1
+            counted = impostors if isinstance(error, ImpostorError) else reasons
+            counted[_kind(str(error))] += 1
             continue
         if event is None:
             passed += 1
         else:
             events.append((message, event))
     over = f", {passed} passed over" if passed else ""
-    yield ok(
-        "sample", f"{len(messages)} messages: {len(events)} events{over}, {reasons.total()} refused"
-    )
+    refused = reasons.total() + impostors.total()
+    yield ok("sample", f"{len(messages)} messages: {len(events)} events{over}, {refused} refused")
     for reason, count in reasons.most_common(_MAX_REASONS):
         yield failed(
             "sample",
             f"{count} refused: {clean(reason, 400)}",
             "mend the producer, or map the fields by [source.map]; try that with "
             "`tripswitch map test`",
+        )
+    for reason, count in impostors.most_common(_MAX_REASONS):
+        yield failed(
+            "sample producers",
+            f"{count} refused: {clean(reason, 400)}",
+            "let the producer sign with a key of [[producers.keys]], or list it under "
+            "[[producers]]; if nobody knows it, it speaks in another's name",
         )
     if events:
         yield from _check_places(events)
@@ -133,7 +149,7 @@ def _of_log(config: Config) -> list[Message]:
             lines = [line for line in file.read(_TAIL_BYTES).split(b"\n") if line.strip()]
     except OSError as error:
         raise TripswitchError(f"event log {path}: {error.strerror}") from None
-    return [Message(line, time.time()) for line in lines[-SIZE:]]
+    return [Message(line, time.time(), source=str(path)) for line in lines[-SIZE:]]
 
 
 def _of_topics(config: Config) -> list[Message]:
@@ -173,6 +189,8 @@ def _of_topics(config: Config) -> list[Message]:
             record.key,
             place.partition,
             len(numbers[place.topic]),
+            place.topic,
+            record.headers,
         )
         for record, place in newest
     ]

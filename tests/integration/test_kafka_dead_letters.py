@@ -66,6 +66,7 @@ def test_the_bytes_are_kept_with_reason_and_place(
     first, second = kept(config)
     assert (first.key, first.value) == (b"agent-actions/3/17", b"\xff\x00 {")
     assert dict(first.headers) == {
+        "kind": b"malformed",
         "reason": "record: kein JSON – nein".encode(),
         "source": b"agent-actions",
         "partition": b"3",

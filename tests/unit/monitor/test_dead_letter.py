@@ -51,6 +51,7 @@ def test_a_letter_is_kept_with_reason_and_place(tmp_path: Path) -> None:
             "offset": 17,
             "reason": "record: no JSON",
             "at": 1000.5,
+            "kind": "malformed",
             "raw": "{ ünfinished",
         }
     ]

@@ -13,8 +13,11 @@ from monitor.checkup import Verdict
 from monitor.checkup.clock import clock
 from monitor.checkup.sample import Message, judge
 from monitor.cli.app import run
+from monitor.mapping import plain
+from monitor.producers import Producer, Producers
 from monitor.sources.partition import partition_for
 from tests.kit.events import raw_event
+from tests.kit.signing import signed
 from tests.kit.slack_server import APP_TOKEN, CHANNEL, TOKEN, Answer, SlackServer
 
 
@@ -124,6 +127,25 @@ def test_equal_faults_of_a_sample_count_together() -> None:
     assert refused[0].startswith("3 refused: time: must be an RFC 3339 time")
     assert refused[1].startswith("1 refused: record: Invalid JSON")
     assert [one.text for one in told if one.about == "sample fields"] == ["no event has status"]
+
+
+def test_impostors_of_a_sample_are_said_apart() -> None:
+    producers = Producers([Producer("p", ("payroll-*",), ("t",), {"k": b"secret-of-payroll"})])
+    one, two = raw_event(1, role="r", status="ok"), raw_event(2)
+    messages = [
+        Message(one, None, source="t", headers=signed(one, "k", b"secret-of-payroll")),
+        Message(two, None, source="t"),
+        Message(raw_event(3), None, source="t", headers=signed(one, "k", b"secret-of-payroll")),
+        Message(raw_event(4, agent_id="x"), None, source="t"),
+        Message(b"{", None, source="t"),
+    ]
+    told = list(judge(messages, plain, producers))
+    assert told[0].text == "5 messages: 1 events, 4 refused"
+    assert {one.text.split(" (got")[0] for one in told if one.about == "sample producers"} == {
+        "1 refused: not signed, as events of this agent have to be",
+        "1 refused: the signature does not fit the record",
+        "1 refused: no producer may speak for this agent here",
+    }
 
 
 @pytest.mark.parametrize(

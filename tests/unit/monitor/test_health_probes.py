@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from monitor.dead_letter import DeadLetter
 from monitor.health_probes import WorkerProbe, serve_probe
 from monitor.serve_child import ServeChild
 from monitor.sources import Part
@@ -68,6 +69,25 @@ def test_a_loop_that_hangs_checkpoints_and_dead_letters(monkeypatch: pytest.Monk
     assert kinds(probe(NOW + 7202)) == ["worker"]
     worker.pulse.turn()
     assert kinds(probe(NOW + 7203)) == []
+
+
+def test_who_speaks_in_another_s_name_is_no_mere_dead_letter() -> None:
+    worker = FakeWorker(Topic({}), {})
+    probe = WorkerProbe(worker, by())  # type: ignore[arg-type]
+    assert kinds(probe(NOW)) == []
+    why = "not signed, as events of this agent have to be (got agent 'a\x1b[2J')"
+    letters = [DeadLetter("topic", 3, 17, why, b"", NOW, "impostor")] * 2
+    worker.counts.reject(letters)
+    worker.pulse.see_refused(letters)
+    (impostor,) = probe(NOW + 1)
+    assert impostor.kind == "impostor"
+    assert impostor.text.startswith("2 events of the last hour are not from who may speak for")
+    assert "the last at topic/3, offset 17: not signed" in impostor.text
+    assert "\x1b" not in impostor.text
+    worker.counts.reject([letters[0]._replace(kind="malformed")])
+    assert kinds(probe(NOW + 2)) == ["dead_letters", "impostor"]
+    assert kinds(probe(NOW + 61)) == ["dead_letters", "impostor"]
+    assert kinds(probe(NOW + 3700)) == []
 
 
 def test_a_child_that_died_is_told() -> None:
