@@ -148,10 +148,7 @@ class Level:
         return tuple(self._recent or (0.0,) * min(self.windows, HISTORY))
 
     def learn(self, quantity: float, cell: int) -> None:
-        """Take in a closed window that raised no alarm.
-
-        With a `lag` it waits until so many more were taken in; then it counts.
-        """
+        """Take in a closed window that raised no alarm; it counts once `lag` more were, too."""
         if not quantity and self._recent is None:  # there never was any
             self.windows += 1
             if self.windows == MIN_WINDOWS:

@@ -58,7 +58,7 @@ def test_a_broker_that_stops_is_a_stalled_source_until_it_is_back(
         ]
 
     def ready() -> httpx.Response:
-        return httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False, timeout=10)
+        return httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False, timeout=60)
 
     produce(1)
     daemon.start()

@@ -38,7 +38,7 @@ def served(store: Store, url: str, **settings: object) -> Iterator[httpx.Client]
         thread.start()
         try:
             url = f"http://127.0.0.1:{place.getsockname()[1]}"  # without TLS, so no authorities
-            with httpx.Client(base_url=url, verify=False) as client:
+            with httpx.Client(base_url=url, verify=False, timeout=PATIENCE_S) as client:
                 yield client
         finally:
             running.should_exit = True

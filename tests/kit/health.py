@@ -1,4 +1,4 @@
-"""What the monitor is seen by: a worker, a source and a clock that a test sets."""
+"""What the monitor is seen by: a worker and a source that a test sets."""
 
 import socket
 from collections.abc import Iterator
@@ -22,17 +22,8 @@ from monitor.sources import SourceError
 from monitor.store import Store
 from monitor.store.schema import outbox as table
 from monitor.timing import Timing
+from tests.kit.clock import NOW, Clock
 from tests.kit.events import raw_event
-
-NOW = 1_770_000_000.0
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now_s = NOW
-
-    def __call__(self) -> float:
-        return self.now_s
 
 
 @dataclass

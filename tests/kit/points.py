@@ -1,11 +1,16 @@
 """Settings of points for the gateway of the kit, and plugins in an installed package."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from alerting.revoke.webhook import WebhookPoint
 from monitor.config_points import PointConfig, WebhookPointConfig
+
+Open = Callable[..., WebhookPoint]
+"""Opens a webhook at a gateway, with changes to its settings."""
 
 PLUGIN = """
 import json

@@ -97,6 +97,14 @@ def slack_server() -> Iterator[SlackServer]:
         server.close()
 
 
+def headlines(slack: SlackServer) -> list[str]:
+    """What was told, the oldest first."""
+    return [
+        posted.payload["blocks"][1]["elements"][0]["elements"][0]["text"]
+        for posted in slack.accepted
+    ]
+
+
 class _Handler(BaseHTTPRequestHandler):
     slack: ClassVar[SlackServer]
 

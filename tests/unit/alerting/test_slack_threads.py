@@ -1,50 +1,18 @@
-import logging
+"""One thread an incident: its root up to date, the rest below it."""
+
 import time
-from typing import Any
 
 import pytest
 
-from alerting.incident import Incident
-from alerting.message import Message
-from alerting.notify.slack import SlackReceiver
-from alerting.ports import DeliveryError
 from detectors.finding import Severity
-from tests.kit.messages import AT, HOSTILE, alert, hostile_message, message
+from tests.kit.messages import HOSTILE, alert, hostile_message, message
 from tests.kit.slack_server import (
     CHANNEL,
-    DROP,
-    HANG,
-    LOSE,
-    TOKEN,
     Answer,
     SlackServer,
     block_faults,
 )
-
-
-def receiver(slack: SlackServer, **options: Any) -> SlackReceiver:
-    values = {"timeout_s": 5.0, "gap_s": 0.0, **options}
-    channel = values.pop("channel", CHANNEL)
-    return SlackReceiver(channel, TOKEN, slack.url, **values)
-
-
-def incident(**changes: Any) -> Incident:
-    values: dict[str, Any] = {
-        "incident_id": "inc-1",
-        "severity": Severity.HIGH,
-        "opened_at": AT,
-        "last_anomaly_at": AT,
-        "agents": ("payroll-7",),
-    }
-    return Incident(**{**values, **changes})
-
-
-def told(kind: str, headline: str = "it does odd things", **changes: Any) -> Message:
-    return message(**{"kind": kind, "headline": headline, "incident": incident(), **changes})
-
-
-def header(posted: dict[str, Any]) -> str:
-    return str(posted["blocks"][0]["text"]["text"])
+from tests.kit.slack_threads import header, incident, receiver, told
 
 
 def test_the_root_shows_how_things_stand_and_the_thread_what_became_of_it(
@@ -95,101 +63,6 @@ def test_a_root_that_may_not_be_changed_is_replied_to(slack: SlackServer) -> Non
     assert len(slack.replies(slack.roots[0]["ts"])) == 1
 
 
-@pytest.mark.parametrize("in_thread", [False, True])
-@pytest.mark.parametrize("fault", [DROP, Answer(503, "down", takes=True), LOSE, Answer(503, "x")])
-def test_after_a_lost_answer_the_key_is_looked_for_first(
-    slack: SlackServer, fault: Answer, in_thread: bool
-) -> None:
-    to = receiver(slack)
-    place = to.send(told("opened"), "k0") if in_thread else None
-    news = told("raised" if in_thread else "opened")
-    slack.fault = lambda posted: fault if posted.method == "chat.postMessage" else None
-    with pytest.raises(DeliveryError) as caught:
-        to.send(news, "k1", place)
-    assert caught.value.retryable
-    slack.fault = lambda _: None
-    again = to.send(news, "k1", place, attempt=2)
-    keys = [posted.key for posted in slack.accepted]
-    assert keys == (["k0", "k1"] if in_thread else ["k1"])
-    assert again == f"{CHANNEL}:{slack.roots[0]['ts']}"
-
-
-def test_another_process_looks_for_the_key_of_a_repeat(slack: SlackServer) -> None:
-    """As after a crash between sending and marking."""
-    place = receiver(slack).send(told("opened"), "k1")
-    assert receiver(slack).send(told("opened"), "k1", attempt=2) == place
-    receiver(slack).send(told("raised"), "k2", place)
-    receiver(slack).send(told("raised"), "k2", place, attempt=2)
-    assert [posted.key for posted in slack.accepted] == ["k1", "k2"]
-
-
-def test_what_slack_has_refused_is_not_looked_for(slack: SlackServer) -> None:
-    to = receiver(slack)
-    slack.script.extend([Answer.rate_limited("1"), Answer.rate_limited("2")])
-    for attempt in (1, 2):
-        with pytest.raises(DeliveryError) as caught:
-            to.send(told("opened"), "k1", attempt=attempt)
-        assert caught.value.retry_after_s == attempt
-    to.send(told("opened"), "k1", attempt=3)
-    assert slack.asked("conversations.history") == []
-    assert len(slack.accepted) == 1
-
-
-def test_doubt_outlives_a_refusal(slack: SlackServer) -> None:
-    """Lost, then refused before the search: still nobody knows what became of the first."""
-    to = receiver(slack)
-    slack.script.extend([DROP, Answer.rate_limited("1"), Answer(500, "no search either")])
-    for attempt in (1, 2, 3):
-        with pytest.raises(DeliveryError):
-            to.send(told("opened"), "k1", attempt=attempt)
-    to.send(told("opened"), "k1", attempt=4)
-    assert len(slack.accepted) == 1
-
-
-def test_the_search_turns_pages(slack: SlackServer) -> None:
-    to = receiver(slack)
-    place = to.send(told("opened"), "k1")
-    for number in range(250):
-        slack.messages[f"{time.time():.0f}.9{number:05d}"] = {"ts": f"{time.time():.0f}.9"}
-    assert receiver(slack).send(told("opened"), "k1", attempt=2) == place
-    assert len(slack.asked("conversations.history")) == 3
-
-
-@pytest.mark.parametrize("why", ["scope", "name"])
-def test_without_a_search_it_is_posted_again_and_said_once(
-    slack: SlackServer, why: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    if why == "scope":
-        slack.scopes.remove("channels:history")
-    to = receiver(slack, channel=CHANNEL if why == "scope" else "#alerts")
-    if why == "name":
-        slack.names["#alerts"] = CHANNEL
-    with caplog.at_level(logging.WARNING):
-        for key in ("k1", "k2"):
-            slack.script.append(DROP)
-            with pytest.raises(DeliveryError):
-                to.send(told("opened"), key)
-            to.send(told("opened"), key, attempt=2)
-    count = {"scope": 4, "name": 3}[why]  # once it has posted it knows the channel's id
-    assert len(slack.accepted) == count
-    (record,) = caplog.records
-    assert {"scope": "channels:history", "name": "slack.channel"}[why] in record.message
-
-
-def test_what_comes_late_is_not_posted_behind_the_back_of_the_next_attempt(
-    slack: SlackServer,
-) -> None:
-    to = receiver(slack, timeout_s=2.0)
-    place = to.send(told("opened"), "k1")
-    slack.script.append(Answer(slow_s=3.0))
-    with pytest.raises(DeliveryError, match="did not answer"):
-        to.send(told("raised"), "k2", place)  # the change of the root answers too late
-    time.sleep(1.5)
-    assert slack.replies(slack.roots[0]["ts"]) == []
-    to.send(told("raised"), "k2", place, attempt=2)
-    assert len(slack.replies(slack.roots[0]["ts"])) == 1
-
-
 def test_one_message_a_second(slack: SlackServer) -> None:
     to = receiver(slack, gap_s=0.2)
     began_s = time.monotonic()
@@ -203,14 +76,6 @@ def test_what_is_urgent_does_not_wait_for_its_turn(slack: SlackServer) -> None:
     for key in ("k1", "k2"):
         to.send(message(severity=Severity.CRITICAL), key)
     assert len(slack.accepted) == 2
-
-
-def test_a_hang_in_the_search_ends_in_time(slack: SlackServer) -> None:
-    slack.script.append(HANG)
-    with pytest.raises(DeliveryError) as caught:
-        receiver(slack, timeout_s=0.3).send(told("opened"), "k1", attempt=2)
-    assert caught.value.retryable
-    assert slack.accepted == []
 
 
 def test_an_incident_of_many_names_as_many_as_there_is_room_for(slack: SlackServer) -> None:

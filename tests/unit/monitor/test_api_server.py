@@ -36,7 +36,10 @@ def test_what_another_process_orders_holds_for_the_next_answer(
         assert code == ExitCode.DONE, error
         return document
 
-    with process(tmp_path, settings) as url, httpx.Client(base_url=url, verify=False) as client:
+    with (
+        process(tmp_path, settings) as url,
+        httpx.Client(base_url=url, verify=False, timeout=60) as client,
+    ):
         assert decide(client).json()["allowed"] is False
         given = order(*"grants add payroll-1 --scope mail.* --reason r --for 1h".split())
         assert decide(client).json()["allowed"] is True
@@ -153,7 +156,7 @@ def test_it_speaks_tls(tmp_path: Path, certificate: tuple[Path, Path]) -> None:
     with process(tmp_path, settings) as url:
         assert url.startswith("https://127.0.0.1:")
         trust = ssl.create_default_context(cafile=str(cert))
-        with httpx.Client(base_url=url, verify=trust) as client:
+        with httpx.Client(base_url=url, verify=trust, timeout=60) as client:
             assert decide(client).json()["allowed"] is False
         with pytest.raises(httpx.ConnectError, match="certificate"):
             httpx.get(f"{url}/livez", trust_env=False)

@@ -19,21 +19,12 @@ from monitor.dispatcher import MAX_BACKOFF_S, MAX_REST_S, Dispatcher, backoff_s
 from monitor.ledger import outbox
 from monitor.store import Store
 from monitor.store.schema import outbox as table
+from tests.kit.clock import Clock
 from tests.kit.messages import message
-from tests.kit.slack_server import CHANNEL, HANG, TOKEN, Answer, SlackServer
+from tests.kit.slack_server import CHANNEL, HANG, TOKEN, Answer, SlackServer, headlines
 from tests.kit.waiting import WAIT_S, until
 
 LEASE_S = 15.0
-
-
-class Clock:
-    """A clock that moves only when it is told to."""
-
-    def __init__(self) -> None:
-        self.now_s = 1_770_000_000.0
-
-    def __call__(self) -> float:
-        return self.now_s
 
 
 @pytest.fixture
@@ -77,13 +68,6 @@ def rows(store: Store) -> list[Row[tuple[object, ...]]]:
 
 def states(store: Store) -> list[str]:
     return [row.state for row in rows(store)]
-
-
-def headlines(slack: SlackServer) -> list[str]:
-    return [
-        posted.payload["blocks"][1]["elements"][0]["elements"][0]["text"]
-        for posted in slack.accepted
-    ]
 
 
 def test_what_is_put_in_is_told_once_and_in_order(

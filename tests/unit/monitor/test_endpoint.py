@@ -5,7 +5,9 @@ import httpx
 from alerting.health import Trouble
 from monitor.metrics import Metrics
 from monitor.store import Store
-from tests.kit.health import Clock, free_port, health
+from tests.kit.clock import Clock
+from tests.kit.health import free_port, health
+from tests.kit.waiting import WAIT_S
 
 
 def test_livez_and_readyz_say_which(store: Store) -> None:
@@ -13,7 +15,8 @@ def test_livez_and_readyz_say_which(store: Store) -> None:
     troubles = [Trouble("quiet", "topic", "no record came for 50 minutes")]
     watch = health(store, clock, lambda _now_s: iter(troubles))
     stop = Metrics().serve("127.0.0.1", port, watch)
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+    url = f"http://127.0.0.1:{port}"
+    with httpx.Client(base_url=url, trust_env=False, timeout=WAIT_S) as client:
         watch.look()
         ready = client.get("/readyz")
         assert (ready.status_code, ready.json()["reasons"]) == (200, [])

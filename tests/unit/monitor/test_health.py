@@ -15,7 +15,8 @@ from monitor.dispatcher import Dispatcher
 from monitor.ledger import deliveries, outbox, trips
 from monitor.store import Store
 from monitor.store.schema import points
-from tests.kit.health import NOW, Clock, health, told
+from tests.kit.clock import NOW, Clock
+from tests.kit.health import health, told
 from tests.kit.messages import message
 from tests.kit.slack_server import CHANNEL, TOKEN, Answer, SlackServer
 

@@ -8,7 +8,8 @@ from monitor.dead_letter import DeadLetter
 from monitor.health_probes import WorkerProbe, serve_probe
 from monitor.serve_child import ServeChild
 from monitor.sources import Part
-from tests.kit.health import NOW, FakeWorker, Held, Topic, by, event, kinds, source_probe
+from tests.kit.clock import NOW
+from tests.kit.health import FakeWorker, Held, Topic, by, event, kinds, source_probe
 
 HOME = Part("t", 3)
 

@@ -5,8 +5,9 @@ from pathlib import Path
 from monitor.health_source import LogEnds, Pauses
 from monitor.sources import Place
 from monitor.sources.log_file import LogFileSource
+from tests.kit.clock import NOW
 from tests.kit.events import raw_event
-from tests.kit.health import NOW, FakeWorker, Topic, kinds, source_probe
+from tests.kit.health import FakeWorker, Topic, kinds, source_probe
 
 
 def test_a_rest_is_unusual_by_what_two_weeks_had() -> None:

@@ -9,9 +9,7 @@ from pydantic import SecretStr
 
 from monitor.config_health import HeartbeatConfig
 from monitor.heartbeat import Heartbeat
-from tests.kit.health import (
-    NOW,
-)
+from tests.kit.clock import NOW
 from tests.kit.waiting import until
 
 

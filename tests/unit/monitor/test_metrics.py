@@ -92,7 +92,7 @@ def test_metrics_are_served_and_the_port_is_given_back() -> None:
         with pytest.raises(TripswitchError, match=f"metrics.port {port} on 127.0.0.1: Address"):
             metrics.serve("127.0.0.1", port)
     stop = metrics.serve("127.0.0.1", port)
-    told = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
+    told = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False, timeout=60).text
     stop()
     outcome = 'tripswitch_point_attempts_total{direction="revoke",outcome="%s",point="kafka"} 1.0'
     assert outcome % "confirmed" in told

@@ -1,7 +1,8 @@
 """The clocks of producers, as their events show them."""
 
 from monitor.pulse import Skew
-from tests.kit.health import NOW, event
+from tests.kit.clock import NOW
+from tests.kit.health import event
 
 
 def test_a_clock_that_differs_is_told_from_an_event_that_is_late() -> None:

@@ -84,7 +84,8 @@ def test_the_daemon_serves_and_takes_the_api_with_it(tmp_path: Path, how: str) -
     try:
         daemon.wait_for(lambda: "serving on http" in daemon.log.read_text())
         url = daemon.log.read_text().partition("serving on ")[2].split()[0]
-        assert httpx.get(f"{url}/readyz", trust_env=False).json()["ready"] is True
+        ready = httpx.get(f"{url}/readyz", trust_env=False, timeout=PATIENCE_S)
+        assert ready.json()["ready"] is True
     finally:
         if how == "stop":
             assert daemon.stop() == 0
