@@ -124,6 +124,7 @@ class SlackSocket:
             self._client.close()
         except AttributeError:
             self._client.close()
+        self._client.disconnect()  # from the one that was being made meanwhile
 
     def _connect(self) -> None:
         """Make the first connection; from then on the SDK makes a new one when one ends."""
@@ -131,6 +132,8 @@ class SlackSocket:
         while not self._stopping.is_set():
             try:
                 self._client.connect()
+                if self._stopping.is_set():
+                    self._client.disconnect()
                 log.info("connected to Slack: buttons and /tripswitch work")
                 return
             except Exception:
