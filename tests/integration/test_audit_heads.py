@@ -72,7 +72,7 @@ def identity(store: Store) -> str:
 
 def put(config: KafkaConfig, key: bytes, value: bytes | None) -> None:
     producer = KafkaProducer(bootstrap_servers=config.bootstrap_servers)
-    producer.send(config.audit_topic, key=key, value=value).get(timeout=10)
+    producer.send(config.audit_topic, key=key, value=value).get(timeout=60)
     producer.close()
 
 

@@ -69,9 +69,9 @@ def test_it_stops_when_told_to_and_leaves_no_daemon(number: signal.Signals, tmp_
         time.sleep(0.05)
     time.sleep(1.0)  # not while it is being started
     demo.send_signal(number)
-    said, _ = demo.communicate(timeout=60)
+    said, _ = demo.communicate(timeout=120)
     assert demo.returncode == 4
     assert daemons
-    assert psutil.wait_procs(daemons, timeout=20)[1] == []
+    assert psutil.wait_procs(daemons, timeout=60)[1] == []
     assert "Traceback" not in said
     assert f"what was written is in {place}" in said

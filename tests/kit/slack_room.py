@@ -49,9 +49,9 @@ class Room:
         may_act: tuple[str, ...] = (),
     ) -> None:
         self.store, self.slack = store, slack
-        self.receiver = SlackReceiver(CHANNEL, TOKEN, slack.url, 5.0, buttons=True, gap_s=0.0)
+        self.receiver = SlackReceiver(CHANNEL, TOKEN, slack.url, 20.0, buttons=True, gap_s=0.0)
         self.dispatcher = Dispatcher(store, [self.receiver], poll_s=0.05)
-        web = SlackWeb(TOKEN, slack.url, 3.0)
+        web = SlackWeb(TOKEN, slack.url, 10.0)
         access = Access(web, may_kill, may_act)
         self.desk = SlackDesk(store, web, access, RESPONSE, self.dispatcher.wake)
         self.socket = SlackSocket(
@@ -63,7 +63,7 @@ class Room:
             api_url=slack.url,
             channel=CHANNEL,
             observing=True,
-            ping_s=0.2,
+            ping_s=1.0,
         )
         self.people = slack.people
         slack.groups.setdefault(GROUP, [])

@@ -220,6 +220,6 @@ def test_no_two_takers_get_the_same_delivery(store: Store) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     rest = said(take(store)) + said(take(store))
     assert sorted(got + rest) == [f"m{number:02}" for number in range(24)]

@@ -4,8 +4,6 @@ import logging
 import os
 import signal
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -13,6 +11,7 @@ import pytest
 
 from monitor.serve_child import ServeChild, command
 from tests.kit.daemon import PATIENCE_S, Daemon
+from tests.kit.waiting import until
 
 SLEEPS = [sys.executable, "-c", "import time; time.sleep(600)"]
 
@@ -25,22 +24,15 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-def wait_for(what: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def test_a_child_that_dies_is_started_again_and_ends_with_us(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with ServeChild(SLEEPS, first_pause_s=0.01) as child:
-        wait_for(lambda: child.pid is not None)
+        until(lambda: child.pid is not None)
         first = child.pid
         assert first is not None
         os.kill(first, signal.SIGKILL)
-        wait_for(lambda: child.pid not in (None, first))
+        until(lambda: child.pid not in (None, first))
         second = child.pid
         assert "serve ended with signal 9" in caplog.text
     assert second is not None
@@ -50,9 +42,9 @@ def test_a_child_that_dies_is_started_again_and_ends_with_us(
 def test_one_that_always_fails_is_tried_ever_less_often(caplog: pytest.LogCaptureFixture) -> None:
     fails = [sys.executable, "-c", "raise SystemExit(2)"]
     with caplog.at_level(logging.ERROR), ServeChild(fails, first_pause_s=0.01):
-        wait_for(lambda: caplog.text.count("exit code 2") >= 3)
+        until(lambda: caplog.text.count("exit code 2") >= 3)
     with caplog.at_level(logging.ERROR), ServeChild(["/no/such/file"], first_pause_s=0.01):
-        wait_for(lambda: "No such file" in caplog.text)
+        until(lambda: "No such file" in caplog.text)
 
 
 def test_it_ends_although_the_child_does_not_hear(tmp_path: Path) -> None:
@@ -62,7 +54,7 @@ def test_it_ends_although_the_child_does_not_hear(tmp_path: Path) -> None:
         f"pathlib.Path({str(ready)!r}).touch(); time.sleep(600)"
     )
     with ServeChild([sys.executable, "-c", deaf]) as child:
-        wait_for(ready.exists)
+        until(ready.exists)
         pid = child.pid
     assert pid is not None
     assert not is_alive(pid)
@@ -99,6 +91,6 @@ def test_the_daemon_serves_and_takes_the_api_with_it(tmp_path: Path, how: str) -
             return True
         return False
 
-    wait_for(is_gone)
+    until(is_gone)
     assert "Traceback" not in daemon.log.read_text()
     assert "serve ended" not in daemon.log.read_text()
