@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check format bench bench-detection bench-gateway bench-trips chaos chaos-alerts lock migration clean
+.PHONY: help demo run test check format bench bench-detection bench-gateway bench-trips chaos chaos-alerts audit fuzz lock migration clean
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 25
@@ -60,6 +60,12 @@ chaos: $(READY) ## trips while all that can die dies, on both databases: CHAOS_T
 
 chaos-alerts: $(READY) ## kill -9 while alerts are told, on both databases: KILLS=200
 	@TRIPSWITCH_KILLS=$(or $(KILLS),200) $(BIN)/python -m pytest -s tests/scenario/test_killed_while_telling.py $(ARGS)
+
+audit: $(READY) ## look up known vulnerabilities of everything that is locked
+	@$(BIN)/pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock $(ARGS)
+
+fuzz: $(READY) ## make up and damage what comes from outside, for ten minutes: FUZZ_S=600
+	@$(BIN)/python -m tests.fuzz --seconds $(or $(FUZZ_S),600) $(ARGS)
 
 lock: $(READY) ## resolve the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra dev --output-file requirements.lock pyproject.toml

@@ -47,6 +47,9 @@ from monitor.errors import UsageError
 COMMAND_LINE_VARIABLES: Final = frozenset({"config", "server", "token", "token_file"})
 """Variables of the command line itself, such as TRIPSWITCH_CONFIG."""
 
+MAX_BYTES: Final = 1 << 20
+"""Of a settings file."""
+
 SectionT = TypeVar("SectionT", bound=Section)
 
 
@@ -205,11 +208,19 @@ def load(path: Path | None = None) -> Config:
     data: dict[str, Any] = {}
     if path is not None:
         try:
-            data = tomllib.loads(path.read_text("utf-8"))
+            with path.open("rb") as file:
+                text = file.read(MAX_BYTES + 1)
+            if len(text) > MAX_BYTES:
+                raise UsageError(
+                    f"config {path}: more than {MAX_BYTES} bytes; is it the right file?"
+                )
+            data = tomllib.loads(text.decode())
         except OSError as error:
             raise UsageError(f"config {path}: {error.strerror}") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except ValueError as error:  # no TOML, no UTF-8, or a number of thousands of digits
             raise UsageError(f"config {path}: {error}") from None
+        except RecursionError:
+            raise UsageError(f"config {path}: it is nested too deeply") from None
         refuse_secrets(data, path)
     _refuse_unknown_variables(os.environ)
     try:

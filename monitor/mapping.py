@@ -85,7 +85,7 @@ class Mapper:
             return value
         try:
             return _converted(value, one.conversion)
-        except (ValueError, TypeError, OverflowError):
+        except (ValueError, TypeError, OverflowError, OSError):  # the last: a year beyond C's
             where = ", ".join(one.path)
             shown = f"{value!r:.{_MAX_SHOWN}}"
             raise EventError(

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 
 from baselines.cohort import Cohort
 from monitor.store.schema import cohorts
-from monitor.store.shards import Claim
+from monitor.store.shards import MAX_BODY_BYTES, Claim
 from monitor.store.sql import upsert
 
 log = logging.getLogger(__name__)
@@ -41,6 +41,8 @@ def load(state: Connection, mine: Claim) -> list[tuple[str, Cohort]]:
         .order_by(cohorts.c.role_key)
     ):
         try:
+            if len(body) > MAX_BODY_BYTES:
+                raise ValueError(f"{len(body)} bytes; at most {MAX_BODY_BYTES} are taken")
             if _digest(body) != checksum:
                 raise ValueError("checksum does not match")
             role, data = ormsgpack.unpackb(body)

@@ -9,7 +9,7 @@ import json
 import logging
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import ormsgpack
 from sqlalchemy import ColumnElement, Connection, Select, delete, select, update
@@ -22,6 +22,8 @@ from monitor.store.sql import upsert
 
 log = logging.getLogger(__name__)
 
+MAX_BODY_BYTES: Final = 4 << 20
+"""Of a stored profile or cohort; what they hold is bounded, so that none comes near it."""
 _MAX_PARAMETERS = 500
 
 
@@ -217,6 +219,8 @@ def read_profiles(
 
 
 def _profile(agent_id: str, checksum: bytes, body: bytes, rules: Rules) -> Profile:
+    if len(body) > MAX_BODY_BYTES:
+        raise ProfileError(f"{len(body)} bytes; at most {MAX_BODY_BYTES} are taken")
     if _checksum(body) != checksum:
         raise ProfileError("checksum does not match")
     try:

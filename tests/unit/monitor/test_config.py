@@ -59,6 +59,9 @@ def test_the_environment_goes_above_the_file(
         ("[kafka]\nsasl_password = 'x'", "kafka.sasl_password_file"),
         ("[source]\ntopics = ['b', 'b']", "name each once"),
         ("not toml", "config"),
+        (f"a = {'[' * 5000}", "it is nested too deeply"),
+        (f"a = {'9' * 5000}", "Exceeds the limit"),
+        ("#" * (config.MAX_BYTES + 1), "more than 1048576 bytes; is it the right file?"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, said: str) -> None:

@@ -1,7 +1,5 @@
 """The example of the settings: it is what the models say, and every example in it is valid."""
 
-import itertools
-import re
 import tomllib
 from pathlib import Path
 
@@ -12,11 +10,10 @@ import monitor.cli  # noqa: F401 # registers the commands
 from monitor.cli.app import run
 from monitor.config import Config, load
 from monitor.config_checks import models_in
-from monitor.example import explained, render, toml
+from monitor.example import explained, toml
+from tests.kit.settings import everything_set
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "deploy" / "tripswitch.toml"
-ALTERNATIVES = {"secret_variable", "token_variable", "url_file", "url_variable"}
-"""Keys that say in another way what the key before them says."""
 
 
 def sections(model: type[BaseModel] = Config) -> set[type[BaseModel]]:
@@ -25,18 +22,6 @@ def sections(model: type[BaseModel] = Config) -> set[type[BaseModel]]:
         for section in models_in(field.annotation):
             found |= {section} | sections(section)
     return found
-
-
-def uncommented(text: str) -> str:
-    """The file with every setting in it set."""
-    number = itertools.count()
-    lines = []
-    for line in text.splitlines():
-        if not re.match(r"#(?! |$)", line) or line[1:].split(" =")[0] in ALTERNATIVES:
-            continue
-        # what an array has several of is told apart by name
-        lines.append(re.sub(r'^#(name = "[\w-]+)"', lambda m: f'#{m[1]}-{next(number)}"', line)[1:])
-    return "\n".join(line if not line.startswith("[") else f"\n{line}" for line in lines)
 
 
 def test_the_file_is_what_the_models_say(capsys: pytest.CaptureFixture[str]) -> None:
@@ -50,8 +35,7 @@ def test_as_it_is_it_changes_nothing() -> None:
 
 
 def test_every_example_is_a_valid_setting() -> None:
-    headers = re.sub(r"^\[", "#[", render(), flags=re.MULTILINE)
-    data = tomllib.loads(uncommented(headers))
+    data = tomllib.loads(everything_set())
     whole = Config(**data)
     assert {receiver.kind for receiver in whole.receivers} == {"webhook", "kafka", "plugin"}
     assert {point.kind for point in whole.points} == {"webhook", "command", "plugin"}

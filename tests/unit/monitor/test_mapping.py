@@ -91,6 +91,7 @@ def test_what_is_no_action_is_passed_over(tmp_path: Path) -> None:
     [
         ({"ts": "soon"}, r"time: 'soon' at ts cannot be read as unix_ms"),
         ({"ts": 1e300}, "at ts cannot be read as unix_ms"),
+        ({"ts": 7e19}, "at ts cannot be read as unix_ms"),
         ({"actor": {}}, "agent_id: Field required"),
         ({"actor": {"id": 7}}, "agent_id: Input should be a valid string"),
     ],

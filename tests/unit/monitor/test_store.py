@@ -136,9 +136,17 @@ def test_a_checkpoint_never_goes_back(store: Store) -> None:
         save(store, mine, 9)
 
 
-@pytest.mark.parametrize("damage", [b"", b"\x00garbage", b"\x93\x01\x02"])
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        (b"", "checksum does not match"),
+        (b"\x93\x01\x02", "checksum does not match"),
+        (b"\x00" * (shards.MAX_BODY_BYTES + 1), "4194305 bytes; at most 4194304 are taken"),
+    ],
+    ids=["nothing", "garbage", "much"],
+)
 def test_a_damaged_profile_is_set_aside_and_said(
-    store: Store, damage: bytes, caplog: pytest.LogCaptureFixture
+    store: Store, damage: bytes, why: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     mine, _ = claim(store)
     save(store, mine, 10, profile("a"), profile("b"))
@@ -148,7 +156,7 @@ def test_a_damaged_profile_is_set_aside_and_said(
         )
     assert [p.agent_id for p in load(store, mine, "a", "b")] == ["b"]
     assert "'a'" in caplog.text
-    assert "checksum does not match" in caplog.text
+    assert why in caplog.text
     with store.state() as state:
         kept = state.execute(schema.damaged_profiles.select()).one()
     assert (kept.agent_id, kept.body) == ("a", damage)
