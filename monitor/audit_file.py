@@ -97,7 +97,9 @@ def verify(path: Path) -> Verdict:
         with path.open("rb") as file:
             return _verify(file)
     except OSError as error:
-        raise UsageError(f"audit export {path}: {error.strerror}") from None
+        raise UsageError(
+            f"audit export {path}: {error.strerror}; name a file that `audit export` wrote"
+        ) from None
 
 
 def _verify(file: IO[bytes]) -> Verdict:

@@ -112,7 +112,9 @@ def read(path: Path) -> list[JournalOrder]:
                 orders.append(_order(line, prev_hash, f"journal {path}, line {len(orders) + 1}"))
                 prev_hash = orders[-1].hash
     except OSError as error:
-        raise UsageError(f"journal {path}: {error.strerror}") from None
+        raise UsageError(
+            f"journal {path}: {error.strerror}; `kill` printed where it wrote it"
+        ) from None
     return orders
 
 

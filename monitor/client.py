@@ -49,9 +49,12 @@ def find_token(file: Path | None = None) -> str | None:
     try:
         token = file.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"token file {file}: {error}") from None
+        said = getattr(error, "strerror", None) or error
+        raise UsageError(f"token file {file}: {said}; name another by --token-file") from None
     if not token:
-        raise UsageError(f"token file {file}: is empty")
+        raise UsageError(
+            f"token file {file}: is empty; put the secret there that `tripswitch token add` printed"
+        )
     return token
 
 
@@ -75,7 +78,10 @@ class ServerClient:
         headers = {"Accept": "application/json"}
         if token is not None:
             if not token.isascii() or not token.isprintable():
-                raise UsageError("the token holds characters that no token has")
+                raise UsageError(
+                    "the token holds characters that no token has; look at TRIPSWITCH_TOKEN, or at "
+                    "the file that --token-file names"
+                )
             headers["Authorization"] = f"Bearer {token}"
         self.url = str(parsed.copy_with(userinfo=b""))
         self._client = httpx.Client(base_url=parsed, headers=headers, timeout=_TIMEOUT)
@@ -191,7 +197,9 @@ class ServerClient:
             answer = self._client.request(method, path, **more)
         except httpx.HTTPError as error:
             why = clean(str(error), _MAX_CHARS) or type(error).__name__
-            raise ServerError(f"server {self.url}: {why}") from None
+            raise ServerError(
+                f"server {self.url}: {why}; check --server, and that `tripswitch serve` runs there"
+            ) from None
         try:
             document = answer.json()
         except ValueError:

@@ -216,20 +216,34 @@ def load(path: Path | None = None) -> Config:
                 )
             data = tomllib.loads(text.decode())
         except OSError as error:
-            raise UsageError(f"config {path}: {error.strerror}") from None
+            raise UsageError(
+                f"config {path}: {error.strerror}; name the file with --config, or make one: "
+                "`tripswitch config --example`"
+            ) from None
         except ValueError as error:  # no TOML, no UTF-8, or a number of thousands of digits
-            raise UsageError(f"config {path}: {error}") from None
+            raise UsageError(
+                f"config {path}: {error}; it is to be TOML in UTF-8, as `tripswitch config "
+                "--example` prints it"
+            ) from None
         except RecursionError:
-            raise UsageError(f"config {path}: it is nested too deeply") from None
+            raise UsageError(
+                f"config {path}: it is nested too deeply; `tripswitch config --example` prints "
+                "every key there is"
+            ) from None
         refuse_secrets(data, path)
     _refuse_unknown_variables(os.environ)
     try:
         config = Config(**data)
     except ValidationError as error:
         where = f"{path} and the environment" if path else "the environment"
-        raise UsageError(f"config ({where}): {reasons(error, Config)}") from None
+        raise UsageError(
+            f"config ({where}): {reasons(error, Config)}; `tripswitch config --example` explains "
+            "every key"
+        ) from None
     except SettingsError as error:
-        raise UsageError(f"config (the environment): {error}") from None
+        raise UsageError(
+            f"config (the environment): {error}; write lists and tables in it as JSON"
+        ) from None
     return config.model_copy(
         update={
             "kafka": _read_secret_files(config.kafka),
@@ -248,7 +262,11 @@ def _read_secret_files(section: SectionT) -> SectionT:
             try:
                 found[key] = SecretStr(file.read_text("utf-8").strip())
             except (OSError, UnicodeDecodeError) as error:
-                raise UsageError(f"config: {key}_file {file}: {error}") from None
+                said = getattr(error, "strerror", None) or error
+                raise UsageError(
+                    f"config: {key}_file {file}: {said}; point it at a file of text that this "
+                    "user may read"
+                ) from None
     return section.model_copy(update=found)
 
 

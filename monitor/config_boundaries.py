@@ -95,7 +95,7 @@ class PermitConfig(Section):
     @model_validator(mode="after")
     def _lasts(self) -> Self:
         if self.since is not None and self.since >= self.until:
-            raise ValueError("since is not before until")
+            raise ValueError("since is not before until: it would never hold")
         return self
 
 

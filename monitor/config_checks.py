@@ -57,7 +57,8 @@ def _kinds(model: type[BaseModel]) -> tuple[Any, ...]:
 
 def hint(key: str, known: Iterable[str]) -> str:
     """Say that a key is unknown, and which known one is near."""
-    return "unknown key" + nearest(key, known)
+    names = sorted(known)
+    return "unknown key" + (nearest(key, names) or f"; there are: {', '.join(names)}")
 
 
 def nearest(key: str, known: Iterable[str]) -> str:

@@ -156,7 +156,7 @@ def _names_differ(points: Sequence[PointSection]) -> Sequence[PointSection]:
     seen = set(RESERVED_NAMES)
     for point in points:
         if point.name in seen:
-            raise ValueError(f"two enforcement points are called {point.name!r}")
+            raise ValueError(f"two enforcement points are called {point.name!r}: rename one")
         seen.add(point.name)
     return points
 

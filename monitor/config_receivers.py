@@ -164,7 +164,7 @@ def _names_differ(receivers: Sequence[ReceiverSection]) -> Sequence[ReceiverSect
     seen = set(RESERVED_NAMES)
     for receiver in receivers:
         if receiver.name in seen:
-            raise ValueError(f"two receivers are called {receiver.name!r}")
+            raise ValueError(f"two receivers are called {receiver.name!r}: rename one")
         seen.add(receiver.name)
     return receivers
 

@@ -83,7 +83,7 @@ def _names_differ(owners: Sequence[OwnerConfig]) -> Sequence[OwnerConfig]:
 def _route_names_differ(routes: Sequence[RouteConfig]) -> Sequence[RouteConfig]:
     names = [route.name for route in routes if route.name is not None]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise ValueError(f"two routes are called {twice[0]!r}")
+        raise ValueError(f"two routes are called {twice[0]!r}: rename one")
     return routes
 
 

@@ -32,7 +32,7 @@ class ServeConfig(Section):
     @model_validator(mode="after")
     def _tls_is_whole(self) -> Self:
         if (self.tls_certfile is None) is not (self.tls_keyfile is None):
-            raise ValueError("tls_certfile and tls_keyfile go together")
+            raise ValueError("tls_certfile and tls_keyfile go together: set both, or neither")
         return self
 
     @property

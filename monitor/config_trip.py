@@ -62,5 +62,7 @@ class TripConfig(Section):
     def _names_differ(self) -> Self:
         names = [rule.name for rule in self.rules]
         if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"two rules are named {twice[0]!r}: audit and shares tell by the name")
+            raise ValueError(
+                f"two rules are named {twice[0]!r}: rename one, audit and shares tell by the name"
+            )
         return self

@@ -82,7 +82,9 @@ def serve(
         server = make_server(host, port, answer, kind, _Silent)
     except OSError as error:
         why = error.strerror or error
-        raise TripswitchError(f"metrics.port {port} on {host}: {why}") from None
+        raise TripswitchError(
+            f"metrics.port {port} on {host}: {why}; set another metrics.port or metrics.host"
+        ) from None
     thread = threading.Thread(target=server.serve_forever, name="metrics", daemon=True)
     thread.start()
     log.info("metrics at http://%s:%d/metrics", host, server.server_port)

@@ -235,16 +235,16 @@ def explain(error: Exception, config: KafkaConfig, subject: str) -> str:
             user = config.sasl_username or "an anonymous user"
             return f"{where} does not let {user} use {subject} ({said}); grant it by Kafka's ACLs"
         case kafka_errors.UnknownTopicOrPartitionError():
-            return f"{where}: {subject} does not exist"
+            return f"{where}: {subject} does not exist; create it, or name another in the settings"
         case kafka_errors.KafkaConfigurationError() | kafka_errors.UnsupportedCodecError():
-            return f"{where}: {subject}: {said}"
+            return f"{where}: {subject}: {said}; look at [kafka] in the settings"
         case kafka_errors.KafkaTimeoutError() | kafka_errors.KafkaConnectionError():
             why = f"{subject}: {error.__cause__}" if error.__cause__ else subject
             return (
                 f"{where} did not answer within {config.request_timeout_s:g} s ({why}); check "
                 "kafka.bootstrap_servers, kafka.security_protocol and that the broker runs"
             )
-    return f"{where}: {subject}: {said}"
+    return f"{where}: {subject}: {said}; `tripswitch doctor` tries what else is asked of Kafka"
 
 
 def _connect(client: Any, config: KafkaConfig, **settings: Any) -> Any:

@@ -53,7 +53,10 @@ def restore(
     with store.read() as ledger:
         now = _standing(ledger, agent)
         if now is None or now.trip_id is None:
-            raise NotFoundError(f"agent {agent!r:.200} was never cut off: nothing to restore")
+            raise NotFoundError(
+                f"agent {agent!r:.200} was never cut off: nothing to restore; `tripswitch trips` "
+                "lists who was"
+            )
         trip = trips.get(ledger, now.trip_id)
         is_new = trip.state in BLOCKED
         names = [point.point for point in trip.points] if is_new else []

@@ -208,4 +208,7 @@ def read_lines(path: Path, on_progress: Callable[[int], None] = lambda _: None) 
                 if number % 2000 == 0:
                     on_progress(file.tell())
     except (OSError, EOFError) as error:
-        raise TripswitchError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+        raise TripswitchError(
+            f"{path}: {getattr(error, 'strerror', None) or error}; name a log of JSON lines, plain "
+            "or .gz"
+        ) from None

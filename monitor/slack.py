@@ -37,7 +37,9 @@ def open_socket(
             "or slack.app_token_file"
         )
     if slack.channel is None or slack.bot_token is None:
-        raise UsageError("slack.app_token is set without slack.channel and a bot token")
+        raise UsageError(
+            "slack.app_token is set without slack.channel and a bot token; set these, too"
+        )
     web = SlackWeb(
         slack.bot_token.get_secret_value().strip(), slack.api_url, min(slack.timeout_s, 3.0)
     )

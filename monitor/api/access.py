@@ -80,7 +80,9 @@ def _admission(
 def _with_token(role: Role, secret: str, ledger: Connection, now_s: float) -> str:
     token = tokens.find(ledger, secret, now_s)
     if token is None:
-        raise _refused("no such token, or it has expired or was revoked")
+        raise _refused(
+            "no such token, or it has expired or was revoked; `tripswitch token add` makes one"
+        )
     if not token.role.covers(role):
         why = f"the token {token.name} is of role {token.role}; this needs {role}"
         raise HTTPException(403, why)
@@ -89,7 +91,9 @@ def _with_token(role: Role, secret: str, ledger: Connection, now_s: float) -> st
 
 def _without_token(role: Role, reads: bool, ledger: Connection, _now_s: float) -> str:
     if tokens.any_known(ledger):
-        raise _refused("this needs a token: `Authorization: Bearer tsw_…`")
+        raise _refused(
+            "this needs a token: `Authorization: Bearer tsw_…`; `tripswitch token add` makes one"
+        )
     if not reads:
         how = f"`tripswitch token add NAME --role {role}` on the server's host makes one"
         raise _refused(f"this needs a token of role {role}: {how}")

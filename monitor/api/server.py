@@ -113,7 +113,7 @@ def uvicorn_settings(config: ServeConfig, backend: Backend) -> uvicorn.Config:
         settings.load()
     except (OSError, ssl.SSLError) as error:
         files = f"serve.tls_certfile {config.tls_certfile}, serve.tls_keyfile {config.tls_keyfile}"
-        raise UsageError(f"{files}: {error}") from None
+        raise UsageError(f"{files}: {error}; give it a PEM certificate and its key") from None
     return settings
 
 
@@ -130,7 +130,9 @@ def listen(config: ServeConfig) -> socket.socket:
         place = socket.create_server((config.host, config.port), family=family, backlog=_BACKLOG)
     except OSError as error:
         where = f"serve.host {config.host}, serve.port {config.port}"
-        raise TripswitchError(f"cannot listen on {where}: {error.strerror or error}") from None
+        raise TripswitchError(
+            f"cannot listen on {where}: {error.strerror or error}; set serve.host or serve.port"
+        ) from None
     # Inherited by each connection: else the second part of an answer waits 40 ms for the client.
     place.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return place

@@ -148,7 +148,9 @@ def _of_log(config: Config) -> list[Message]:
             file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
             lines = [line for line in file.read(_TAIL_BYTES).split(b"\n") if line.strip()]
     except OSError as error:
-        raise TripswitchError(f"event log {path}: {error.strerror}") from None
+        raise TripswitchError(
+            f"event log {path}: {error.strerror}; let this user read it, or set source.path"
+        ) from None
     return [Message(line, time.time(), source=str(path)) for line in lines[-SIZE:]]
 
 

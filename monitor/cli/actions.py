@@ -61,7 +61,7 @@ def actions(
         if server is None:
             raise
         raise ServerError(
-            f"server {server}: tells of actions in another form; is it another version?"
+            f"server {server}: tells of actions in another form; is it another version? Upgrade it"
         ) from None
 
 

@@ -101,13 +101,18 @@ def run(arguments: list[str]) -> int:
         return ExitCode.FAILED
     except TyperException as error:
         said = error.format_message()  # the whole help where no command was named
-        typer.echo(said if said.startswith("Usage:") else f"tripswitch: {said}", err=True)
+        if not said.startswith("Usage:"):
+            context = getattr(error, "ctx", None)
+            command = context.command_path if context else "tripswitch"
+            said = f"tripswitch: {said.rstrip('.')}; `{command} --help` shows how it is used"
+        typer.echo(said, err=True)
         return ExitCode.USAGE
     except TripswitchError as error:
         typer.echo(f"tripswitch: {error}", err=True)
         return error.exit_code
     except DBAPIError as error:
-        typer.echo(f"tripswitch: the store failed: {reason(error)}", err=True)
+        said = f"tripswitch: the store failed: {reason(error)}; `tripswitch doctor` looks into it"
+        typer.echo(said, err=True)
         return ExitCode.FAILED
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output left; Python would complain at exit

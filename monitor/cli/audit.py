@@ -129,7 +129,9 @@ def export(
                     for count, line in enumerate(lines, 1):  # noqa: B007 - it is told below
                         file.write(line + "\n")
             except OSError as error:
-                raise UsageError(f"--out {out}: {error.strerror}") from None
+                raise UsageError(
+                    f"--out {out}: {error.strerror}; name a file that can be written"
+                ) from None
     if as_json:
         print_json({"entries": count, "out": str(out), "store": store.url})
     else:

@@ -106,7 +106,10 @@ def suggest(
     source = "the daemon's profiles" if file is None else file.name
     found = _usages(file, agent, role, timezone, config)
     if not found:
-        raise NotFoundError(f"{source}: no event of {agent or role or 'any agent'!r:.80}")
+        raise NotFoundError(
+            f"{source}: no event of {agent or role or 'any agent'!r:.80}; "
+            "`tripswitch agents` lists agents and roles"
+        )
     if len(found) > MAX_DRAFTS:
         raise UsageError(f"{len(found)} agents: name one with --agent, or a role with --role")
     drafts = [_draft(usage, name, role, timezone) for name, usage in sorted(found.items())]

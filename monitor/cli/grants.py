@@ -77,7 +77,7 @@ def add(
     """Grant a scope to an agent, for a time. An agent that is cut off is refused (exit code 4)."""
     check_order(agent, reason)
     if not scope:
-        raise UsageError("--scope is empty")
+        raise UsageError("--scope is empty: say what it may do, such as mail.send")
     if (lasts is None) is not standing:
         raise UsageError("say how long it lasts with --for 1h, or --standing if it has no end")
     now_s = time.time()

@@ -132,7 +132,9 @@ def _open(stack: ExitStack, path: Path) -> TextIO:
     try:
         return stack.enter_context(path.open("w", encoding="utf-8"))
     except OSError as error:
-        raise TripswitchError(f"{path}: {error.strerror}") from None
+        raise TripswitchError(
+            f"{path}: {error.strerror}; name a file that can be written"
+        ) from None
 
 
 def _write(file: TextIO | None, scores: Scores | None, anomaly: Anomaly) -> None:

@@ -135,7 +135,10 @@ def decide(
         raise UsageError("a decision needs a reason")
     if found.state != "waiting":
         who = f" by {found.decided_by}" if found.decided_by else ""
-        raise UsageError(f"approval {approval_id} is {found.state}{who} already")
+        raise UsageError(
+            f"approval {approval_id} is {found.state}{who} already; `tripswitch approvals` lists "
+            "what waits"
+        )
     if now_s >= found.expires_at:
         late_s = now_s - found.expires_at
         raise UsageError(f"approval {approval_id} ran out {late_s:.0f} s ago: ask again")

@@ -203,5 +203,8 @@ def _dead(connection: Connection, delivery_id: str) -> str:
     if len(found) > 1:
         raise UsageError(f"several deliveries begin with {delivery_id!r:.60}; type more of it")
     if found[0].state != "dead":
-        raise UsageError(f"delivery {delivery_id!r:.60} is {found[0].state}, not dead")
+        raise UsageError(
+            f"delivery {delivery_id!r:.60} is {found[0].state}, not dead; "
+            "`tripswitch outbox --dead` lists what can be sent again"
+        )
     return str(found[0].delivery_id)

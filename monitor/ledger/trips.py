@@ -204,7 +204,10 @@ def order_restore(
     reason = storable(reason)
     agent = agents.lock(connection, agent_id, now_s)
     if agent.trip_id is None:
-        raise NotFoundError(f"agent {agent_id!r:.200} was never cut off: nothing to restore")
+        raise NotFoundError(
+            f"agent {agent_id!r:.200} was never cut off: nothing to restore; `tripswitch trips` "
+            "lists who was"
+        )
     if agent.state not in BLOCKED:
         _try_now(connection, agent.trip_id, now_s)
         return get(connection, agent.trip_id)

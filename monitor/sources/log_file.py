@@ -283,7 +283,10 @@ class LogFileSource:
         try:
             yield
         except OSError as error:
-            raise SourceError(f"event log {self._path}: {error.strerror}") from None
+            raise SourceError(
+                f"event log {self._path}: {error.strerror}; "
+                "let this user read it, or set source.path"
+            ) from None
 
     def _newer(self) -> list[Path]:
         """Rotated files that were written after the one that is, or was last, read."""

@@ -67,7 +67,15 @@ class Store:
                 upgrade(state, "state")
             except (DBAPIError, OSError, TripswitchError) as error:
                 shown = url.render_as_string(hide_password=True)
-                raise StoreError(f"store {shown}: {reason(error)}") from None
+                todo = (
+                    "check that this user may write there, and that the disk has room"
+                    if url.get_backend_name() == "sqlite"
+                    else "check store.url, and that the database runs and takes this user"
+                )
+                said = reason(error)
+                if not isinstance(error, TripswitchError):  # which says itself what to do
+                    said = f"{said}; {todo}"
+                raise StoreError(f"store {shown}: {said}") from None
             opened.pop_all()
         return cls(ledger, state, is_default=config.url is None)
 
