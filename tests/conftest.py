@@ -1,10 +1,12 @@
 """Fixtures that every floor's tests may ask for."""
 
 import importlib
+import logging
 import os
 import shutil
 import sys
 from collections.abc import Iterator
+from logging import Logger
 from pathlib import Path
 from typing import Final
 
@@ -30,6 +32,17 @@ def _own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         if name.upper().startswith("TRIPSWITCH_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+@pytest.fixture(autouse=True)
+def _own_log_levels() -> Iterator[None]:
+    """A command quiets what it tells itself; the tests behind it in this process hear all again."""
+    loggers = [one for one in logging.root.manager.loggerDict.values() if isinstance(one, Logger)]
+    before = [(logger, logger.level) for logger in loggers]
+    yield
+    for logger, level in before:
+        if logger.level != level:
+            logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")
