@@ -25,7 +25,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 LIBS: Final = ROOT / ".cache" / "kafka-libs"
 USER: Final = "tripswitch"
 PASSWORD: Final = "right-password"  # of a broker that lives as long as the tests
-START_LIMIT_S: Final = 60.0
+START_LIMIT_S: Final = 150.0
 
 # Short-lived: the compiler's second stage and a concurrent collector cost more than they give.
 _JAVA: Final = ("java", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp")
