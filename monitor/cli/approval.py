@@ -16,7 +16,6 @@ from monitor.cli.app import (
     JsonOption,
     open_store,
     operator,
-    print_json,
     print_json_lines,
 )
 from monitor.errors import NotFoundError, TripswitchError
@@ -65,7 +64,8 @@ def approve(
 ) -> None:
     """Approve what an agent does by now: it is held against this from here on.
 
-    The daemon applies it within seconds, at a stated place of the agent's log.
+    The daemon applies it within seconds, at a stated place of the agent's log; of several topics
+    in each, told with a line of JSON each.
     """
     _, store = open_store(config)
     with closing(store):
@@ -73,34 +73,36 @@ def approve(
             seen = inventory.sightings(state, [agent])[agent]
         if not seen:
             raise _unknown(agent)
-        place = seen[0]
+        newest = {place.source: place for place in reversed(seen)}.values()
         with store.ledger() as ledger:
-            number = directives.order(
-                ledger,
-                agent_id=agent,
-                kind="approve",
-                by=by or operator(),
-                actor=operator(),
-                reason=reason,
-                place=(place.source, place.partition),
-                now_s=time.time(),
-            )
+            ordered = [
+                {
+                    "directive": directives.order(
+                        ledger,
+                        agent_id=agent,
+                        kind="approve",
+                        by=by or operator(),
+                        actor=operator(),
+                        reason=reason,
+                        place=(place.source, place.partition),
+                        now_s=time.time(),
+                    ),
+                    "agent_id": agent,
+                    "kind": "approve",
+                    "by": by or operator(),
+                    "reason": reason,
+                    "source": place.source,
+                    "partition": place.partition,
+                }
+                for place in newest
+            ]
     if as_json:
-        print_json(
-            {
-                "directive": number,
-                "agent_id": agent,
-                "kind": "approve",
-                "by": by or operator(),
-                "reason": reason,
-                "source": place.source,
-                "partition": place.partition,
-            }
-        )
+        print_json_lines(ordered)
         return
+    numbers = ", ".join(f"directive {one['directive']}" for one in ordered)
     typer.echo(
         f"what {clean(agent, 200)} does by now is approved by {clean(by or operator(), 200)}; "
-        f"a running daemon applies it within seconds (directive {number})"
+        f"a running daemon applies it within seconds ({numbers})"
     )
 
 

@@ -125,6 +125,9 @@ def test_an_agent_of_several_topics_is_in_its_place_in_each(
     assert "partitions" not in capsys.readouterr().out
     assert run(["agent", "a"]) == 0
     assert "as seen in calls/3; known in acts/3, too" in capsys.readouterr().out
+    assert run(["agents", "approve", "a", "--reason", "new scope", "--json"]) == 0
+    approved = map(json.loads, capsys.readouterr().out.splitlines())
+    assert sorted(one["source"] for one in approved) == ["acts", "calls"]
 
 
 def test_it_says_who_is_cut_off_and_who_has_an_open_alert(
