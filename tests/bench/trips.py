@@ -139,6 +139,8 @@ def _steady(settings: Path, notes: Path, chosen: argparse.Namespace) -> dict[str
         work = _work(config, store, chosen)
         with _process(_DAEMON, str(settings), str(notes)):
             sent = work.send(chosen.seconds)
+            noted = sent["events"] // trip_daemon.EVERY * trip_daemon.EVERY
+            _wait_for(lambda: max(trip_daemon.read(notes)["events"], default=0) >= noted)
             found = _settled(store)
     return {**sent, **in_ms(automatic(found, trip_daemon.read(notes)["committed"]))}
 
@@ -180,14 +182,15 @@ def _store(settings: Path) -> Iterator[tuple[Config, Store]]:
 
 def _settled(store: Store) -> list[Trip]:
     """The trips, once all of them are contained."""
+    found: list[Trip] = []
 
-    def all_held() -> bool:
+    def all_contained() -> bool:
         with store.read() as ledger:
-            return all(trip.held_at for trip in trips.list_trips(ledger, limit=100_000))
+            found[:] = trips.list_trips(ledger, limit=100_000)
+        return all(trip.contained_at for trip in found)
 
-    _wait_for(all_held)
-    with store.read() as ledger:
-        return trips.list_trips(ledger, limit=100_000)
+    _wait_for(all_contained)
+    return found
 
 
 def _wait_for(done: Callable[[], bool]) -> None:

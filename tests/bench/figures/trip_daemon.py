@@ -10,12 +10,15 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from monitor import log
 from monitor.config import load
 from monitor.service import build
 from monitor.worker import Worker
+
+EVERY: Final = 10_000
+"""It is noted each time that so many events were read."""
 
 
 def run(settings: Path, notes: Path) -> None:
@@ -41,7 +44,7 @@ def run(settings: Path, notes: Path) -> None:
     def noted_step(self: Worker) -> bool:
         before = self.counts.events
         read = step(self)
-        if self.counts.events // 10_000 > before // 10_000:
+        if self.counts.events // EVERY > before // EVERY:
             note(events=self.counts.events)
         return read
 
