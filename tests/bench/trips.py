@@ -139,9 +139,7 @@ def _steady(settings: Path, notes: Path, chosen: argparse.Namespace) -> dict[str
         work = _work(config, store, chosen)
         with _process(_DAEMON, str(settings), str(notes)):
             sent = work.send(chosen.seconds)
-            noted = sent["events"] // trip_daemon.EVERY * trip_daemon.EVERY
-            _wait_for(lambda: max(trip_daemon.read(notes)["events"], default=0) >= noted)
-            found = _settled(store)
+            found = _settled(store, notes, sent["events"])
     return {**sent, **in_ms(automatic(found, trip_daemon.read(notes)["committed"]))}
 
 
@@ -156,7 +154,7 @@ def _through_checkpoint(settings: Path, notes: Path, chosen: argparse.Namespace)
             person.start()
             sent = work.send(PATIENCE_S, enough=lambda: bool(trip_daemon.read(notes)["checkpoint"]))
             person.stop()
-            found = _settled(store)
+            found = _settled(store, notes, chosen.profiles + sent["events"])
     noted = trip_daemon.read(notes)
     began_s, ended_s = noted["checkpoint"][0]
     during = [t for t in found if began_s <= (t.anomaly_at or t.ordered_at) <= ended_s]
@@ -180,9 +178,11 @@ def _store(settings: Path) -> Iterator[tuple[Config, Store]]:
         yield config, store
 
 
-def _settled(store: Store) -> list[Trip]:
-    """The trips, once all of them are contained."""
+def _settled(store: Store, notes: Path, events: int) -> list[Trip]:
+    """The trips, once (nearly) all of so many events were read and all trips are contained."""
     found: list[Trip] = []
+    noted = events // trip_daemon.EVERY * trip_daemon.EVERY
+    _wait_for(lambda: max(trip_daemon.read(notes)["events"], default=0) >= noted)
 
     def all_contained() -> bool:
         with store.read() as ledger:
