@@ -42,7 +42,7 @@ from monitor.serve_child import ServeChild
 from monitor.slack import open_socket
 from monitor.slack_socket import SlackSocket
 from monitor.sources import Source
-from monitor.sources.kafka import KafkaSource
+from monitor.sources.clients import kafka_source
 from monitor.sources.log_file import LogFileSource, log_path
 from monitor.sources.stdin import StdinSource
 from monitor.status import Status
@@ -240,7 +240,7 @@ def _lock(store: Store, stack: ExitStack) -> None:
 
 def _open_source(config: Config) -> Source:
     if config.source.kind == "kafka":
-        return KafkaSource(config.source, config.kafka)
+        return kafka_source(config.source, config.kafka)
     if config.source.kind == "stdin":
         return StdinSource()
     return LogFileSource(log_path(config.source), config.source.start)

@@ -1,6 +1,11 @@
 """How fast one core reads: the daemon's own worker against a bare loop that does nothing.
 
-Both read the same records from the same broker, in processes of their own and in alternation, with
+- `bare_loop`: kafka-python and pydantic alone.
+- `worker`: rate, volume and novelty are judged and learned.
+- `worker_full`: every detector, a boundary, declared agents, holds, and the action history.
+- `worker_fast`: as `worker`, read by confluent-kafka.
+
+All read the same records from the same broker, in processes of their own and in alternation, with
 the same fetch settings. A round is timed from the first records to the last record dealt with;
 for the worker that includes every ledger transaction and checkpoint. Prints one JSON object.
 
@@ -14,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -21,12 +27,15 @@ from typing import Any, Final
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition  # type: ignore[import-untyped]
 
 from baselines.event import ActionEvent
+from detectors.spike import Spikes
+from detectors.surprise import Surprise
 from monitor import policies
-from monitor.config import Config, StoreConfig
-from monitor.config_source import KafkaConfig, SourceConfig
+from monitor.config import Config
 from monitor.dead_letter import open_dead_letters
+from monitor.roundup import Roundup
 from monitor.service import collect_rarely
-from monitor.sources.kafka import FETCH_MAX_WAIT_MS, MAX_POLL_RECORDS, KafkaSource
+from monitor.sources.clients import kafka_source
+from monitor.sources.kafka import FETCH_MAX_WAIT_MS, MAX_POLL_RECORDS
 from monitor.store import Store
 from monitor.timing import Timing
 from monitor.watchtower import Watchtower
@@ -34,7 +43,12 @@ from monitor.worker import Worker
 from tests.kit.broker import create_topic, open_broker
 from tests.kit.recorded import recorded
 
-SUBJECTS: Final = ("bare_loop", "worker")
+RATIOS: Final = {
+    "worker_to_bare": ("worker", "bare_loop"),
+    "full_to_bare": ("worker_full", "bare_loop"),
+    "fast_to_worker": ("worker_fast", "worker"),
+}
+SUBJECTS: Final = ("bare_loop", "worker", "worker_full", "worker_fast")
 PARTITIONS: Final = 4
 
 
@@ -47,8 +61,10 @@ def main() -> None:
     chosen = parser.parse_args()
     if chosen.round:
         subject, broker, topic, directory = chosen.round
-        run = bare_loop if subject == "bare_loop" else worker
-        print(json.dumps(run(broker, topic, chosen.events, Path(directory))))
+        if subject == "bare_loop":
+            print(json.dumps(bare_loop(broker, topic, chosen.events)))
+        else:
+            print(json.dumps(worker(subject, broker, topic, chosen.events, Path(directory))))
         return
     with tempfile.TemporaryDirectory(prefix="tripswitch-bench-") as directory:
         print(json.dumps(compare(Path(directory), chosen.events, chosen.rounds)))
@@ -74,10 +90,13 @@ def compare(directory: Path, events: int, rounds: int) -> dict[str, Any]:
     finally:
         broker.close()
     rates = {s: round(statistics.median(events / t for t in took)) for s, took in seconds.items()}
-    ratios = [b / w for b, w in zip(seconds["bare_loop"], seconds["worker"], strict=True)]
+    ratios = {
+        name: [t / o for o, t in zip(seconds[one], seconds[than], strict=True)]
+        for name, (one, than) in RATIOS.items()
+    }
     return {
         "events_per_s": rates,
-        "ratio": {"worker_to_bare": round(statistics.median(ratios), 3)},
+        "ratio": {name: round(statistics.median(each), 3) for name, each in ratios.items()},
         "events": events,
         "rounds": rounds,
     }
@@ -95,7 +114,8 @@ def _round(subject: str, broker: str, topic: str, directory: Path, events: int) 
 def _produce(broker: str, topic: str, events: int) -> None:
     """The `role` stream again and again, each time later and under new ids."""
     producer = KafkaProducer(bootstrap_servers=broker, linger_ms=50, batch_size=1 << 18)
-    documents = [json.loads(line) for line in recorded("role") if line.endswith(b'"}')]
+    lines = [json.loads(line) for line in recorded("role") if line.endswith(b'"}')]
+    documents = [document for document in lines if "time" in document]
     first, last = (datetime.fromisoformat(documents[i]["time"]) for i in (0, -1))
     lap = last - first + timedelta(hours=1)
     for number in range(events):
@@ -114,7 +134,7 @@ def _produce(broker: str, topic: str, events: int) -> None:
     producer.close()
 
 
-def bare_loop(broker: str, topic: str, events: int, _directory: Path) -> dict[str, float]:
+def bare_loop(broker: str, topic: str, events: int) -> dict[str, float]:
     """Read and validate; the limit of what these libraries allow."""
     consumer = KafkaConsumer(
         bootstrap_servers=broker,
@@ -139,23 +159,35 @@ def bare_loop(broker: str, topic: str, events: int, _directory: Path) -> dict[st
     return {"seconds": seconds}
 
 
-def worker(broker: str, topic: str, events: int, directory: Path) -> dict[str, float]:
+def worker(subject: str, broker: str, topic: str, events: int, directory: Path) -> dict[str, float]:
     """The daemon's own worker: learn, judge, store, checkpoint."""
-    settings = Config(
-        source=SourceConfig(kind="kafka", topic=topic),
-        kafka=KafkaConfig(bootstrap_servers=broker, group_id=str(directory)),
-        store=StoreConfig(url=f"sqlite:///{directory / 'ledger.db'}"),
+    full = subject == "worker_full"
+    client = "confluent" if subject == "worker_fast" else "kafka-python"
+    declared = {"boundaries": [{"tools": ["*"]}], "agents": {"declared": ["*"]}} if full else {}
+    settings = Config.model_validate(
+        {
+            "source": {"kind": "kafka", "topic": topic, "client": client},
+            "kafka": {"bootstrap_servers": broker, "group_id": str(directory)},
+            "store": {"url": f"sqlite:///{directory / 'ledger.db'}"},
+            **declared,
+        }
     )
+    policy = policies.detection(settings)
+    if not full:
+        policy = replace(policy, detectors=(Spikes(), Surprise()))
     store = Store.open(settings.store)
+    response = policies.response(settings, ("terminal",), ("registry",))
     one = Worker(
-        source=KafkaSource(settings.source, settings.kafka),
+        source=kafka_source(settings.source, settings.kafka),
         store=store,
         dead_letters=open_dead_letters(settings),
-        policy=policies.detection(settings),
-        response=policies.response(settings, ("terminal",), ("registry",)),
+        policy=policy,
+        response=response,
         watchtower=Watchtower(settings.trip.allowed_skew_s, settings.trip.silent_after_s),
         owner="bench",
         on_ledger=lambda: None,
+        roundup=Roundup(store, response.points, response.receivers) if full else None,
+        keeps_history=full,
         timing=Timing(checkpoint_s=settings.store.checkpoint_interval_s),
     )
     collect_rarely()

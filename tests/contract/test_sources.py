@@ -13,10 +13,11 @@ from kafka import KafkaProducer  # type: ignore[import-untyped]
 from alerting.notify.contract import stopwatch
 from monitor.config_source import KafkaConfig, SourceConfig
 from monitor.sources import Chunk, Place, Source
-from monitor.sources.kafka import KafkaSource
+from monitor.sources.clients import kafka_source
 from monitor.sources.log_file import LogFileSource
 from monitor.sources.stdin import StdinSource
 from tests.kit.broker import Broker, create_topic
+from tests.kit.kafka_member import has_client
 
 AGENT = "payroll-01"
 WAIT_S = 60.0
@@ -67,9 +68,11 @@ class StdinRig(Rig):
 
 
 class KafkaRig(Rig):
-    def __init__(self, broker: Broker) -> None:
+    def __init__(self, broker: Broker, client: str) -> None:
         topic = create_topic(broker)
-        self.source = SourceConfig(kind="kafka", topic=topic)
+        self.source = SourceConfig.model_validate(
+            {"kind": "kafka", "topic": topic, "client": has_client(client)}
+        )
         self.kafka = KafkaConfig(
             bootstrap_servers=broker.bootstrap_servers, group_id=topic, session_timeout_s=1
         )
@@ -81,22 +84,28 @@ class KafkaRig(Rig):
         self.producer.flush()
 
     def open(self) -> Source:
-        return KafkaSource(self.source, self.kafka)
+        return kafka_source(self.source, self.kafka)
 
     def close(self) -> None:
         self.producer.close()
 
 
 @pytest.fixture(
-    params=["log", "stdin", pytest.param("kafka", marks=pytest.mark.service)],
+    params=[
+        "log",
+        "stdin",
+        pytest.param("kafka-python", marks=pytest.mark.service),
+        pytest.param("confluent", marks=pytest.mark.service),
+    ],
 )
 def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     makers: dict[str, Callable[[], Rig]] = {
         "log": lambda: LogRig(tmp_path),
         "stdin": StdinRig,
-        "kafka": lambda: KafkaRig(request.getfixturevalue("kafka")),
     }
-    rig = makers[request.param]()
+    rig = makers.get(
+        request.param, lambda: KafkaRig(request.getfixturevalue("kafka"), request.param)
+    )()
     yield rig
     rig.close()
 

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition  # type: ignore[import-untyped]
@@ -11,11 +12,13 @@ from alerting.notify.contract import stopwatch
 from monitor import kafka_client
 from monitor.config_source import KafkaConfig, SourceConfig
 from monitor.sources import Chunk, Place, SourceError
+from monitor.sources.clients import kafka_source
+from monitor.sources.group import GroupSource
 from monitor.sources.kafka import KafkaSource
 from monitor.sources.partition import partition_for
 from tests.conftest import PARTITIONS
 from tests.kit.broker import Broker
-from tests.kit.kafka_member import WAIT_S, Member, fill, member_config
+from tests.kit.kafka_member import WAIT_S, Member, fill, has_client, member_config
 
 pytestmark = pytest.mark.service
 
@@ -32,15 +35,30 @@ def producer(kafka: Broker) -> Iterator[KafkaProducer]:
     producer.close()
 
 
+@pytest.fixture(params=["kafka-python", "confluent"])
+def client(request: pytest.FixtureRequest) -> str:
+    """Which library reads."""
+    return has_client(request.param)
+
+
+KAFKA_PYTHON = pytest.mark.parametrize("client", ["kafka-python"], indirect=True)
+"""For what looks inside that one."""
+
+
+def opened(topic: str, config: KafkaConfig, client: str, start: str = "earliest") -> GroupSource:
+    settings = {"kind": "kafka", "topic": topic, "client": client, "start": start}
+    return kafka_source(SourceConfig.model_validate(settings), config)
+
+
 @pytest.fixture
-def source(topic: str, config: KafkaConfig) -> Iterator[KafkaSource]:
-    source = KafkaSource(SourceConfig(kind="kafka", topic=topic), config)
+def source(topic: str, config: KafkaConfig, client: str) -> Iterator[GroupSource]:
+    source = opened(topic, config, client)
     yield source
     source.close()
 
 
 def test_a_partition_moves_only_with_start_and_from_the_given_place(
-    topic: str, config: KafkaConfig, source: KafkaSource, producer: KafkaProducer
+    topic: str, config: KafkaConfig, client: str, source: GroupSource, producer: KafkaProducer
 ) -> None:
     first = Member(source)
     deadline = time.monotonic() + WAIT_S
@@ -52,7 +70,7 @@ def test_a_partition_moves_only_with_start_and_from_the_given_place(
         assert time.monotonic() < deadline
         first.step()
 
-    second = Member(KafkaSource(SourceConfig(kind="kafka", topic=topic), config))
+    second = Member(opened(topic, config, client))
     assigned: set[int] = set()
     while len(first.started) > PARTITIONS / 2 or len(assigned) < PARTITIONS / 2:
         assert time.monotonic() < deadline
@@ -87,8 +105,9 @@ def test_a_partition_moves_only_with_start_and_from_the_given_place(
     assert sum((first.records() + second.records()).values()) == 111 * PARTITIONS
 
 
+@KAFKA_PYTHON
 def test_lost_and_back_between_two_calls_is_both_and_waits_for_a_new_start(
-    topic: str, source: KafkaSource, producer: KafkaProducer
+    topic: str, source: GroupSource, producer: KafkaProducer
 ) -> None:
     member = Member(source)
     deadline = time.monotonic() + WAIT_S
@@ -96,6 +115,7 @@ def test_lost_and_back_between_two_calls_is_both_and_waits_for_a_new_start(
         assert time.monotonic() < deadline
         member.step()
     there = TopicPartition(topic, 2)
+    assert isinstance(source, KafkaSource)
     source._on_lost([there])
     source._on_assigned([there])
     source.start(2, None)  # of the earlier assignment: it must not count
@@ -115,11 +135,15 @@ def test_lost_and_back_between_two_calls_is_both_and_waits_for_a_new_start(
 
 @pytest.mark.parametrize(("start", "expected"), [("earliest", ["0/0", "0/0"]), ("latest", ["0/0"])])
 def test_without_a_place_it_begins_where_the_config_says(
-    topic: str, config: KafkaConfig, producer: KafkaProducer, start: str, expected: list[str]
+    topic: str,
+    config: KafkaConfig,
+    client: str,
+    producer: KafkaProducer,
+    start: str,
+    expected: list[str],
 ) -> None:
     fill(producer, topic, 1, partition=0)
-    settings = SourceConfig.model_validate({"kind": "kafka", "topic": topic, "start": start})
-    member = Member(KafkaSource(settings, config))
+    member = Member(opened(topic, config, client, start))
     deadline = time.monotonic() + WAIT_S
     while len(member.started) < PARTITIONS:
         assert time.monotonic() < deadline
@@ -137,14 +161,14 @@ def test_without_a_place_it_begins_where_the_config_says(
 
 def test_a_missing_topic_is_named_and_not_created(config: KafkaConfig) -> None:
     with pytest.raises(SourceError, match=r"127.0.0.1:\d+ has no topic 'nope': create it"):
-        KafkaSource(SourceConfig(kind="kafka", topic="nope"), config)
+        opened("nope", config, "kafka-python")
     assert kafka_client.partition_count(config, "nope") == 0
 
 
 def test_records_that_were_deleted_unread_are_counted_loudly(
     kafka: Broker,
     topic: str,
-    source: KafkaSource,
+    source: GroupSource,
     producer: KafkaProducer,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -162,7 +186,7 @@ def test_records_that_were_deleted_unread_are_counted_loudly(
     assert f"topic {topic} partition 0: offsets 2 to 6 (5) were deleted" in caplog.text
 
 
-def test_a_place_behind_the_end_is_refused(topic: str, source: KafkaSource) -> None:
+def test_a_place_behind_the_end_is_refused(topic: str, source: GroupSource) -> None:
     member = Member(source)
     deadline = time.monotonic() + WAIT_S
     while len(member.started) < PARTITIONS:
@@ -172,8 +196,9 @@ def test_a_place_behind_the_end_is_refused(topic: str, source: KafkaSource) -> N
         source.poll(WAIT_S)
 
 
+@KAFKA_PYTHON
 def test_added_partitions_are_taken_even_when_no_poll_lasts_as_long_as_the_join(
-    kafka: Broker, topic: str, source: KafkaSource, producer: KafkaProducer
+    kafka: Broker, topic: str, source: GroupSource, producer: KafkaProducer
 ) -> None:
     member = Member(source)
     deadline = time.monotonic() + WAIT_S
@@ -193,7 +218,7 @@ def test_added_partitions_are_taken_even_when_no_poll_lasts_as_long_as_the_join(
 
 
 def test_commits_can_be_seen_from_outside(
-    kafka: Broker, topic: str, config: KafkaConfig, source: KafkaSource
+    kafka: Broker, topic: str, config: KafkaConfig, source: GroupSource
 ) -> None:
     member = Member(source)
     deadline = time.monotonic() + WAIT_S
@@ -215,7 +240,7 @@ def test_commits_can_be_seen_from_outside(
 
 @pytest.mark.parametrize("how", ["restart", "freeze"])
 def test_a_broker_that_comes_back_is_read_on_without_repeats(
-    kafka: Broker, topic: str, source: KafkaSource, producer: KafkaProducer, how: str
+    kafka: Broker, topic: str, source: GroupSource, producer: KafkaProducer, how: str
 ) -> None:
     member = Member(source)
     deadline = time.monotonic() + 2 * WAIT_S
@@ -249,3 +274,53 @@ def test_a_broker_that_comes_back_is_read_on_without_repeats(
     for _ in range(10):
         member.step(member.next_offsets)
     assert sum(member.records().values()) == 3 * PARTITIONS
+
+
+def test_both_clients_hand_out_the_same_records(
+    kafka: Broker, topic: str, config: KafkaConfig
+) -> None:
+    """So decoding, which is the same for both, accepts and refuses the same."""
+    has_client("confluent")
+    at_ms = int(time.time() * 1000) - 17_000  # older ones would be cleared away
+    for number, compression in enumerate((None, "gzip", "lz4", None, "zstd")):
+        producer = KafkaProducer(
+            bootstrap_servers=kafka.bootstrap_servers,
+            compression_type=compression,
+            transactional_id=None if number % 2 else f"{topic}-{number}",
+        )
+        if not number % 2:
+            producer.init_transactions()
+            producer.begin_transaction()
+        for value, key, headers in (
+            (b"{}", b"k", [("a", b"1"), ("a", b"2"), ("b", b"")]),
+            (None, b"k", []),
+            (b"", None, []),
+            ("ü\x00".encode() * 50_000, "ü".encode(), []),
+        ):
+            producer.send(topic, value, key=key, headers=headers, partition=0, timestamp_ms=at_ms)
+        if number == 2:  # it is read as if it had not been: an agent did it all the same
+            producer.flush()
+            producer.abort_transaction()
+        elif not number % 2:
+            producer.commit_transaction()
+        producer.close()
+    found: dict[str, list[object]] = {}
+    for client in ("kafka-python", "confluent"):
+        own = config.model_copy(update={"group_id": f"{topic}-{client}"})
+        member = Member(opened(topic, own, client))
+        deadline = time.monotonic() + WAIT_S
+        while sum(len(chunk.records) for chunk in member.polled) < 20:
+            assert time.monotonic() < deadline
+            member.step()
+        member.source.close()
+        found[client] = [
+            (one.offset, one.timestamp, one.value, *kept(one))
+            for chunk in member.polled
+            for one in chunk.records
+        ]
+    assert found["confluent"] == found["kafka-python"]
+
+
+def kept(record: Any) -> tuple[bytes | None, list[tuple[str, bytes | None]]]:
+    """What only Kafka's records have."""
+    return record.key, list(record.headers)
