@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from baselines.cohort import Cohorts
 from baselines.event import ActionEvent
@@ -13,6 +13,7 @@ from detectors.fault import Fault, following
 from detectors.finding import Anomaly, Finding, anomaly_id
 from detectors.policy import Policy as Policy
 from detectors.silence import Silence
+from detectors.snapshot import Snapshot
 
 _MAX_REMEMBERED: Final = 10_000
 
@@ -51,7 +52,9 @@ class Shard:
     profiles
         By agent; `admit` those that are stored before their agent's next event.
     dirty
-        Agents whose profile changed since the last checkpoint.
+        Agents whose profile changed since the last checkpoint, or since `snapshot` was begun.
+    snapshot
+        What a checkpoint under way stores: such profiles stay in memory until it is over.
     silence
         Waits for the agents; saved with the shard's offset.
     cohorts
@@ -67,6 +70,7 @@ class Shard:
     policy: Policy
     profiles: dict[str, Profile] = field(default_factory=dict)
     dirty: set[str] = field(default_factory=set)
+    snapshot: Snapshot[Any] | None = None
     tally: Tally = field(default_factory=Tally)
     silence: Silence = field(default_factory=Silence)
     cohorts: Cohorts = field(default_factory=Cohorts)
@@ -85,7 +89,7 @@ class Shard:
         """
         self.policy = policy
         self._judges = tuple(detector.judge for detector in policy.detectors)
-        self.profiles = {a: p for a, p in self.profiles.items() if a in self.dirty}
+        self.profiles = {a: p for a, p in self.profiles.items() if not self._is_saved(a)}
 
     def admit(self, profiles: Iterable[Profile]) -> None:
         """Take stored profiles into memory."""
@@ -93,12 +97,23 @@ class Shard:
             self.profiles[profile.agent_id] = profile
 
     def forget_beyond(self, most: int) -> None:
-        """Let the least recently seen profiles go; they must all be saved, and load again."""
+        """Let the least recently seen profiles go that are saved; they load again."""
         excess = len(self.profiles) - most
         if excess > 0:
-            oldest = sorted(self.profiles.values(), key=lambda p: p.last_seen_s)[:excess]
-            for profile in oldest:
+            saved = [p for p in self.profiles.values() if self._is_saved(p.agent_id)]
+            for profile in sorted(saved, key=lambda p: p.last_seen_s)[:excess]:
                 del self.profiles[profile.agent_id]
+
+    def changes(self, agent_id: str) -> None:
+        """Note that an agent's profile is about to change."""
+        if self.snapshot is not None:
+            self.snapshot.before_change(agent_id)
+        self.dirty.add(agent_id)
+
+    def _is_saved(self, agent_id: str) -> bool:
+        if self.snapshot is not None and agent_id in self.snapshot.agent_ids:
+            return False
+        return agent_id not in self.dirty
 
     def feed(self, event: ActionEvent, raw: bytes, offset: int) -> Sequence[Anomaly]:
         """Judge one event against its agent's past, then learn it.
@@ -121,7 +136,7 @@ class Shard:
         profile = self.profiles.get(agent_id)
         if profile is None:
             profile = self.profiles[agent_id] = Profile(agent_id, policy.rules)
-        self.dirty.add(agent_id)
+        self.changes(agent_id)
         known = profile.recall(event.event_id, raw)
         if known == "repeat":
             self.tally.repeats += 1
@@ -171,7 +186,7 @@ class Shard:
             profile = self.profiles.get(agent_id)
             if profile is None:  # its row was damaged, and it starts anew
                 continue
-            self.dirty.add(agent_id)
+            self.changes(agent_id)
             try:
                 finding = silence.look(profile)
             except Exception as error:

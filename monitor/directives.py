@@ -1,7 +1,7 @@
 """Directives: what people teach, applied at a place of the log, so that a restart repeats it.
 
 A new directive is stamped with its partition's next offset in a ledger transaction that checks the
-epoch, and only then applied in memory. That is done right after a checkpoint, so:
+epoch, and only then applied in memory. That is done right after the snapshot for a checkpoint, so:
 
 - a later checkpoint, which lies further on in the log, holds it;
 - a restart from this checkpoint, or from an older one (a power failure may take the last ones
@@ -64,7 +64,7 @@ def teach(store: Store, owned_by_number: Mapping[int, Owned]) -> None:
     current = {
         (one.claim.source, one.claim.partition): one
         for one in owned_by_number.values()
-        if one.next_offset == one.saved_offset
+        if one.next_offset == one.snapshot_offset
     }
     with store.read() as ledger:
         saved = {place: owned.saved_offset for place, owned in current.items()}
@@ -100,8 +100,8 @@ def apply(store: Store, owned: Owned, offset: int) -> None:
                       directive.kind, directive.agent_id,
                       "it has no profile" if profile is None else "unknown kind")  # fmt: skip
             continue
+        owned.shard.changes(directive.agent_id)
         teach_kind(profile, directive)
-        owned.shard.dirty.add(directive.agent_id)
 
 
 def slices(

@@ -14,6 +14,7 @@ from detectors.silence import Silence
 from monitor.ledger import directives
 from monitor.ledger.actions import Row, row
 from monitor.ledger.directives import Directive
+from monitor.saving import Saving
 from monitor.sources import Place
 from monitor.store import Store, cohorts, shards
 from monitor.store.shards import Claim
@@ -48,6 +49,8 @@ class Owned:
         Whether what agents do is kept, record by record.
     actions
         What of it is not in the store yet.
+    saving
+        The checkpoint that is under way.
     """
 
     claim: Claim
@@ -60,6 +63,7 @@ class Owned:
     applied: set[int] = field(default_factory=set)
     keeps_history: bool = False
     actions: list[Row] = field(default_factory=list)
+    saving: Saving | None = None
 
     @classmethod
     def take(
@@ -98,9 +102,14 @@ class Owned:
 
     def admit(self, store: Store, agent_ids: set[str]) -> None:
         """Bring the stored profiles of these agents into memory."""
-        with store.state() as state:
-            rules = self.shard.policy.rules
-            self.shard.admit(shards.load_profiles(state, self.claim, agent_ids, rules, time.time()))
+        with store.read_state() as state:  # which waits for no checkpoint
+            found, damaged = shards.load_profiles(
+                state, self.claim, agent_ids, self.shard.policy.rules
+            )
+        if damaged:
+            with store.state() as state:
+                shards.set_aside(state, self.claim, damaged, time.time())
+        self.shard.admit(found)
 
     def feed(self, event: ActionEvent, raw: bytes, offset: int, log_s: float) -> Sequence[Anomaly]:
         """Judge and learn an event; one that cannot be learned is noted, and stops nobody."""
@@ -118,24 +127,28 @@ class Owned:
             self.actions.append(row(*place, logged_s, event, effect))
         return found
 
-    def save(self, store: Store, notes: Mapping[str, Any], max_resident_agents: int) -> None:
-        """Checkpoint what changed; then let the least recent profiles go.
+    @property
+    def snapshot_offset(self) -> int:
+        """`next_offset` as the last checkpoint has it, be it stored already or under way."""
+        return self.saved_offset if self.saving is None else self.saving.place.next_offset
+
+    def begin_saving(self, notes: Mapping[str, Any]) -> Saving:
+        """Begin the checkpoint of what changed; `finish_saving` must follow."""
+        self.saving = Saving(self.claim, self.shard, Place(self.next_offset, notes))
+        return self.saving
+
+    def finish_saving(self, store: Store, max_resident_agents: int) -> None:
+        """See to it that the checkpoint is stored; then let the least recent profiles go.
 
         Raises
         ------
         ShardLostError
             If the shard is no longer ours; nothing was saved.
         """
-        profiles = self.shard.profiles
-        changed = [profiles[agent_id] for agent_id in self.shard.dirty]
-        with store.state() as state:
-            place = Place(self.next_offset, notes)
-            shared = {"silence": self.shard.silence.dump()}
-            shards.save(state, self.claim, place, changed, time.time(), shared)
-            cohorts.save(state, self.claim, self.shard.cohorts.changed())
-        self.saved_offset = self.next_offset
-        self.shard.dirty.clear()
-        self.shard.cohorts.saved()
+        assert self.saving is not None
+        self.saving.finish(store)
+        self.saved_offset = self.snapshot_offset
+        self.saving = self.shard.snapshot = None
         self.shard.forget_beyond(max_resident_agents)
 
 

@@ -2,7 +2,8 @@
 
 import hashlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import ormsgpack
 from sqlalchemy import Connection, select
@@ -15,20 +16,20 @@ from monitor.store.sql import upsert
 log = logging.getLogger(__name__)
 
 
-def save(state: Connection, mine: Claim, changed: Iterable[tuple[str, Cohort]]) -> None:
+def row(mine: Claim, role: str, cohort: Cohort) -> dict[str, Any]:
+    """A cohort as it is stored."""
+    body = ormsgpack.packb([role, cohort.dump()])
+    return {
+        "source": mine.source,
+        "partition": mine.partition,
+        "role_key": _digest(role.encode()),  # a role may be longer than a key can be
+        "checksum": _digest(body),
+        "body": body,
+    }
+
+
+def save(state: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Store cohorts, in the transaction of the checkpoint that they belong to."""
-    rows = []
-    for role, cohort in changed:
-        body = ormsgpack.packb([role, cohort.dump()])
-        rows.append(
-            {
-                "source": mine.source,
-                "partition": mine.partition,
-                "role_key": _digest(role.encode()),  # a role may be longer than a key can be
-                "checksum": _digest(body),
-                "body": body,
-            }
-        )
     upsert(state, cohorts, rows)
 
 

@@ -7,9 +7,9 @@ checks the epoch, so that one who lost the shard without noticing can save nothi
 import hashlib
 import json
 import logging
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import ormsgpack
 from sqlalchemy import ColumnElement, Connection, Select, delete, select, update
@@ -24,7 +24,8 @@ log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES: Final = 4 << 20
 """Of a stored profile or cohort; what they hold is bounded, so that none comes near it."""
-_MAX_PARAMETERS = 500
+_MAX_PARAMETERS: Final = 500
+_MAX_ROWS: Final = 1000
 
 
 class ShardLostError(Exception):
@@ -112,11 +113,24 @@ def check(ledger: Connection, mine: Claim) -> None:
         raise ShardLostError
 
 
+def profile_row(mine: Claim, profile: Profile) -> dict[str, Any]:
+    """A profile as it is stored."""
+    body = ormsgpack.packb(profile.dump())
+    return {
+        "source": mine.source,
+        "partition": mine.partition,
+        **inventory.columns(profile.summary()),
+        "due": profile.due_s,
+        "checksum": _checksum(body),
+        "body": body,
+    }
+
+
 def save(
     state: Connection,
     mine: Claim,
     place: Place,
-    changed: Iterable[Profile],
+    rows: Sequence[Mapping[str, Any]],
     now_s: float,
     shared: Any = None,
 ) -> None:
@@ -128,8 +142,8 @@ def save(
         The transaction, and whose it is.
     place
         Where to go on.
-    changed
-        Profiles to store.
+    rows
+        Profiles to store, each as `profile_row` makes them.
     now_s
         The clock, in seconds since the epoch.
     shared
@@ -143,20 +157,8 @@ def save(
     row = state.execute(_shard_row(mine).with_for_update()).one_or_none()
     if row is None or row.epoch != mine.epoch or row.next_offset > place.next_offset:
         raise ShardLostError
-    rows = []
-    for profile in changed:
-        body = ormsgpack.packb(profile.dump())
-        rows.append(
-            {
-                "source": mine.source,
-                "partition": mine.partition,
-                **inventory.columns(profile.summary()),
-                "due": profile.due_s,
-                "checksum": _checksum(body),
-                "body": body,
-            }
-        )
-    upsert(state, profiles, rows)
+    for start in range(0, len(rows), _MAX_ROWS):
+        upsert(state, profiles, rows[start : start + _MAX_ROWS])
     doc = json.dumps({"source": dict(place.notes), "shard": shared})
     state.execute(
         update(shards)
@@ -178,12 +180,20 @@ def load_shared(state: Connection, mine: Claim) -> tuple[Any, list[tuple[float, 
     return json.loads(doc)["shard"], [(due_s, agent_id) for due_s, agent_id in rows]
 
 
+class Damaged(NamedTuple):
+    """A stored profile that cannot be used."""
+
+    agent_id: str
+    body: bytes
+    reason: str
+
+
 def load_profiles(
-    state: Connection, mine: Claim, agent_ids: Collection[str], rules: Rules, now_s: float
-) -> list[Profile]:
-    """The stored profiles of these agents; a damaged one is set aside, its agent starts anew."""
+    state: Connection, mine: Claim, agent_ids: Collection[str], rules: Rules
+) -> tuple[list[Profile], list[Damaged]]:
+    """The stored profiles of these agents; those that are damaged have to be `set_aside`."""
     wanted = list(agent_ids)
-    found = []
+    found, damaged = [], []
     for start in range(0, len(wanted), _MAX_PARAMETERS):
         rows = state.execute(
             select(profiles.c.agent_id, profiles.c.checksum, profiles.c.body).where(
@@ -196,8 +206,8 @@ def load_profiles(
             try:
                 found.append(_profile(agent_id, checksum, body, rules))
             except ProfileError as error:
-                _set_aside(state, mine, agent_id, body, str(error), now_s)
-    return found
+                damaged.append(Damaged(agent_id, body, str(error)))
+    return found, damaged
 
 
 def read_profiles(
@@ -232,22 +242,22 @@ def _profile(agent_id: str, checksum: bytes, body: bytes, rules: Rules) -> Profi
     return profile
 
 
-def _set_aside(
-    state: Connection, mine: Claim, agent_id: str, body: bytes, reason: str, now_s: float
-) -> None:
-    log.error(
-        "profile of agent %r in %s/%d is damaged (%s): kept in damaged_profiles, learning anew",
-        agent_id, mine.source, mine.partition, reason,
-    )  # fmt: skip
-    key = {"source": mine.source, "partition": mine.partition, "agent_id": agent_id}
-    upsert(state, damaged_profiles, [{**key, "found_at": now_s, "reason": reason, "body": body}])
-    state.execute(
-        delete(profiles).where(
-            profiles.c.source == mine.source,
-            profiles.c.partition == mine.partition,
-            profiles.c.agent_id == agent_id,
+def set_aside(state: Connection, mine: Claim, damaged: Iterable[Damaged], now_s: float) -> None:
+    """Keep damaged profiles apart, for people to look at; their agents start anew."""
+    for agent_id, body, why in damaged:
+        log.error(
+            "profile of agent %r in %s/%d is damaged (%s): kept in damaged_profiles, learning anew",
+            agent_id, mine.source, mine.partition, why,
+        )  # fmt: skip
+        key = {"source": mine.source, "partition": mine.partition, "agent_id": agent_id}
+        upsert(state, damaged_profiles, [{**key, "found_at": now_s, "reason": why, "body": body}])
+        state.execute(
+            delete(profiles).where(
+                profiles.c.source == mine.source,
+                profiles.c.partition == mine.partition,
+                profiles.c.agent_id == agent_id,
+            )
         )
-    )
 
 
 def _checksum(body: bytes) -> bytes:

@@ -24,4 +24,5 @@ def checkpoint(store: Store, *profiles: Profile, partition: int = 3, source: str
         mine = shards.claim(ledger, source, partition, owner="me", now_s=START_S)
     with store.state() as state:
         shards.adopt(state, mine, START_S)
-        shards.save(state, mine, Place(10, {}), profiles, START_S)
+        rows = [shards.profile_row(mine, profile) for profile in profiles]
+        shards.save(state, mine, Place(10, {}), rows, START_S)

@@ -9,6 +9,7 @@ import json
 import signal
 import sys
 import time
+from math import inf
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,16 +31,20 @@ def run(settings: Path, notes: Path) -> None:
     def note(**what: Any) -> None:
         file.write(json.dumps(what) + "\n")
 
-    wake, checkpoint, step = worker.on_ledger, Worker.checkpoint, Worker.step
+    wake, begin, step = worker.on_ledger, Worker.checkpoint, Worker.step
+    end, began = Worker._finish_saving, list[float]()
 
     def on_ledger() -> None:
         note(committed=time.time())
         wake()
 
-    def noted_checkpoint(self: Worker) -> None:
-        began_s = time.time()
-        checkpoint(self)
-        note(checkpoint=(began_s, time.time()))
+    def noted_begin(self: Worker, at_once: float = inf) -> None:
+        began.append(time.time())
+        begin(self, at_once)
+
+    def noted_end(self: Worker) -> None:
+        end(self)
+        note(checkpoint=(began[-1], time.time()))
 
     def noted_step(self: Worker) -> bool:
         before = self.counts.events
@@ -52,7 +57,8 @@ def run(settings: Path, notes: Path) -> None:
         worker._next_checkpoint_s = 0.0
 
     worker.on_ledger = on_ledger
-    Worker.checkpoint = noted_checkpoint  # type: ignore[method-assign]
+    Worker.checkpoint = noted_begin  # type: ignore[method-assign]
+    Worker._finish_saving = noted_end  # type: ignore[method-assign]
     Worker.step = noted_step  # type: ignore[method-assign]
     signal.signal(signal.SIGUSR1, due)
     signal.signal(signal.SIGTERM, lambda *_: worker.stop())

@@ -180,4 +180,10 @@ def test_the_least_recent_profiles_leave_memory() -> None:
         raw = raw_event(number, START_S + number, agent_id=f"agent-{number}")
         one.feed(event(number, START_S + number, agent_id=f"agent-{number}"), raw, number)
     one.forget_beyond(3)
+    assert len(one.profiles) == 10, "none of them is saved"
+    one.dirty = {"agent-0"}
+    one.forget_beyond(4)
+    assert set(one.profiles) == {"agent-0", "agent-7", "agent-8", "agent-9"}
+    one.dirty.clear()
+    one.forget_beyond(3)
     assert set(one.profiles) == {"agent-7", "agent-8", "agent-9"}

@@ -157,7 +157,7 @@ def test_a_crash_right_after_the_stamp_and_one_after_its_checkpoint(
         with last.store.state() as state:
             (owned,) = last.owned.values()
             rules = owned.shard.policy.rules
-            (profile,) = shards.load_profiles(state, owned.claim, {agent_id}, rules, 0.0)
+            ((profile,), _) = shards.load_profiles(state, owned.claim, {agent_id}, rules)
         assert profile.dump() in expected
 
 

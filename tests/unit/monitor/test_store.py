@@ -33,12 +33,15 @@ def profile(agent_id: str) -> Profile:
 
 def save(store: Store, mine: Claim, offset: int, *changed: Profile) -> None:
     with store.state() as state:
-        shards.save(state, mine, Place(offset, {"inode": 7}), changed, START_S)
+        rows = [shards.profile_row(mine, one) for one in changed]
+        shards.save(state, mine, Place(offset, {"inode": 7}), rows, START_S)
 
 
 def load(store: Store, mine: Claim, *agents: str) -> list[Profile]:
     with store.state() as state:
-        return shards.load_profiles(state, mine, agents, RULES, START_S)
+        found, damaged = shards.load_profiles(state, mine, agents, RULES)
+        shards.set_aside(state, mine, damaged, START_S)
+        return found
 
 
 def test_the_migrations_make_the_tables_that_the_code_uses(store: Store) -> None:

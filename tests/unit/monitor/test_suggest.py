@@ -163,7 +163,8 @@ def test_without_a_log_the_profiles_of_the_store_are_drafted_from(
         mine = shards.claim(ledger, "log", 0, owner="me", now_s=START_S)
     with store.state() as state:
         shards.adopt(state, mine, START_S)
-        shards.save(state, mine, Place(9, {}), shard.profiles.values(), START_S)
+        rows = [shards.profile_row(mine, profile) for profile in shard.profiles.values()]
+        shards.save(state, mine, Place(9, {}), rows, START_S)
     store.close()
     text = suggest(capsys, "--agent", "payroll-1")
     path = tmp_path / "draft.toml"
