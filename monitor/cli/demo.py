@@ -4,8 +4,8 @@ import shlex
 import signal
 import sys
 import tempfile
+import threading
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
@@ -14,7 +14,7 @@ from rich.console import Console
 from monitor.cli.app import JsonOption, app, print_json
 from monitor.demo.narrate import Narrator
 from monitor.demo.play import VICTIM, play
-from monitor.demo.stage import Stage
+from monitor.demo.stage import InterruptedDemoError, Stage
 from monitor.demo.sum_up import document, sum_up
 from monitor.errors import ExitCode
 
@@ -34,18 +34,21 @@ def demo(
     It needs neither Kafka nor Slack, reads no settings of yours and ends by itself. What it
     counts it reads from the ledger; it says nothing of how good detection is on real agents.
     """
-    signal.signal(signal.SIGTERM, _interrupt)  # the daemon must not outlive us
+    # A flag, for an exception out of nowhere is swallowed here and there; the daemon must be ended.
+    interrupted = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: interrupted.set())
     if directory is None:
         directory = Path(tempfile.mkdtemp(prefix="tripswitch-demo-"))
     narrator = Narrator(Console(file=sys.stderr if as_json else sys.stdout))
-    stage = Stage(directory)
+    stage = Stage(directory, interrupted)
     try:
         narrator.chapter("The daemon starts, with settings of its own")
         narrator.say(f"in {directory}; lines that begin with | are the daemon's")
         stage.start(narrator.daemon)
         outcome = play(stage, narrator, seed)
-    except KeyboardInterrupt:
-        narrator.say(f"interrupted; what was written is in {directory}")
+    except InterruptedDemoError as error:
+        narrator.say(str(error))
         return ExitCode.FAILED
     finally:
         stage.stop()
@@ -55,10 +58,6 @@ def demo(
         sum_up(outcome, narrator)
         _where_next(narrator, stage, outcome.alert.alert_id)
     return ExitCode.DONE
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _where_next(narrator: Narrator, stage: Stage, alert_id: str) -> None:

@@ -145,6 +145,7 @@ def _learn(
             if at_s >= now_s:
                 acts = itertools.chain([act], acts)
                 break
+            stage.check()
             log.write(act.event.agent_id, act.event.model_dump_json(exclude_none=True).encode())
             written, last_s = written + 1, at_s
     wait.until(

@@ -51,6 +51,10 @@ class DemoError(TripswitchError):
     """A step of the demo did not happen; the message says which, and where to look."""
 
 
+class InterruptedDemoError(DemoError):
+    """Somebody wants the demo to end."""
+
+
 class Stage:
     """A directory, its config, its store, and the daemon that runs on them.
 
@@ -58,6 +62,8 @@ class Stage:
     ----------
     directory
         Made if it is missing; what the demo writes stays there.
+    interrupted
+        Once it is set, the next `check` ends the demo.
 
     Attributes
     ----------
@@ -67,8 +73,9 @@ class Stage:
         Open, with its tables made before the daemon wants them.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, interrupted: threading.Event | None = None) -> None:
         self.directory = directory
+        self._interrupted = interrupted or threading.Event()
         self.config = directory / "tripswitch.toml"
         self.events = directory / "events.jsonl"
         self.log = directory / "daemon.log"
@@ -115,13 +122,17 @@ class Stage:
         threading.Thread(target=pump, name="daemon-output", daemon=True).start()
 
     def check(self) -> None:
-        """See that the daemon lives.
+        """See that the daemon lives, and that nobody wants the demo to end.
 
         Raises
         ------
         DemoError
             If it ended.
+        InterruptedDemoError
+            If somebody does.
         """
+        if self._interrupted.is_set():
+            raise InterruptedDemoError(f"interrupted; what was written is in {self.directory}")
         if self._daemon is not None and self._daemon.poll() is not None:
             last = self.log.read_text("utf-8", "replace").strip().splitlines()[-1:]
             raise DemoError(

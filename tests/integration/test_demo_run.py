@@ -70,7 +70,7 @@ def test_it_stops_when_told_to_and_leaves_no_daemon(number: signal.Signals, tmp_
     time.sleep(1.0)  # not while it is being started
     demo.send_signal(number)
     said, _ = demo.communicate(timeout=120)
-    assert demo.returncode == 4
+    assert demo.returncode == 4, said
     assert daemons
     assert psutil.wait_procs(daemons, timeout=60)[1] == []
     assert "Traceback" not in said
