@@ -108,7 +108,7 @@ def test_silence_takes_every_topic_that_the_agent_may_write_to(
             ledger, agent_id=AGENT, reason="r", ordered_by="os:a", automatic=False,
             now_s=time.time(), points=["registry"], receivers=[],
         )  # fmt: skip
-    worker.watchtower.look(store, worker.source, worker.owned, time.time())
+    step_until(worker, lambda: AGENT in worker.watchtower.watches)  # it looks now and then
     assert len(worker.watchtower.watches[AGENT]) == 2
     time.sleep(1.1)  # silence is a matter of the broker's time
     send(acts, "other")

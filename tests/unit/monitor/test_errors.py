@@ -18,7 +18,11 @@ NOWHERE = "/proc/nowhere"
         ("agents --stat x", 2, "`tripswitch agents --help`"),
         ("agents --config nowhere.toml", 2, "`tripswitch config --example`"),
         ("agents --config bad.toml", 2, "it is to be TOML in UTF-8"),
-        ("agents --config unknown.toml", 2, "there are: kind, map, only, path, start, topic"),
+        (
+            "agents --config unknown.toml",
+            2,
+            "there are: client, kind, map, only, path, start, topic, topics",
+        ),
         ("agents --config wrong.toml", 2, "`tripswitch config --example` explains every key"),
         ("agent nobody", 5, "`tripswitch agents` lists"),
         ("actions a --since soon", 2, "write it as 90s"),
