@@ -54,7 +54,7 @@ KINDS: Final[Mapping[str, Callable[[Profile, Directive], None]]] = {
 
 
 def teach(store: Store, owned_by_number: Mapping[int, Owned]) -> None:
-    """After a checkpoint: stamp what is new and apply it; where records wait to be saved, later.
+    """Right behind a snapshot: stamp what is new and apply it; elsewhere, at a later one.
 
     Raises
     ------

@@ -8,7 +8,7 @@ from prometheus_client.registry import Collector
 
 from alerting.health import RULES
 from monitor.health import Health
-from monitor.standing import Standing
+from monitor.progress import Progress
 from monitor.worker import Worker
 
 _COUNTED: Final = {
@@ -55,7 +55,7 @@ class Gauges(Collector):
         return []
 
     def _standing(self) -> Iterator[Metric]:
-        now = Standing.of(self._worker, self._health)
+        now = Progress.of(self._worker, self._health)
         yield _gauge("partitions", "Partitions that this process reads.", now.partitions)
         resident = "Profiles in memory; the others are stored."
         yield _gauge("profiles_in_memory", resident, now.resident)

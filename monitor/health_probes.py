@@ -224,7 +224,7 @@ def _named(owned: Owned) -> str:
 def ledger_troubles(ledger: Connection, settings: HealthConfig, now_s: float) -> Iterator[Trouble]:
     """What the ledger says of receivers and enforcement points; every process sees it alike."""
     since_s = now_s - settings.undelivered_hours * _HOUR_S
-    found = deliveries.standings(ledger, attempts=settings.attempts, dead_since_s=since_s)
+    found = deliveries.stuck(ledger, attempts=settings.attempts, dead_since_s=since_s)
     for name, one in found.items():
         if one.failing:
             waits_s = now_s - one.failing_since

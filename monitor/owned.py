@@ -45,10 +45,8 @@ class Owned:
         Directives stamped further on in the log, to be applied again when it is fed to there.
     applied
         Numbers of the directives that were applied since the claim.
-    keeps_history
-        Whether what agents do is kept, record by record.
     actions
-        What of it is not in the store yet.
+        What agents did, as far as it is kept and not in the store yet.
     saving
         The checkpoint that is under way.
     """
@@ -61,7 +59,6 @@ class Owned:
     number: int = 0
     pending: list[Directive] = field(default_factory=list)
     applied: set[int] = field(default_factory=set)
-    keeps_history: bool = False
     actions: list[Row] = field(default_factory=list)
     saving: Saving | None = None
 
@@ -111,8 +108,19 @@ class Owned:
                 shards.set_aside(state, self.claim, damaged, time.time())
         self.shard.admit(found)
 
-    def feed(self, event: ActionEvent, raw: bytes, offset: int, log_s: float) -> Sequence[Anomaly]:
-        """Judge and learn an event; one that cannot be learned is noted, and stops nobody."""
+    def feed(
+        self, event: ActionEvent, raw: bytes, offset: int, log_s: float, now_s: float | None
+    ) -> Sequence[Anomaly]:
+        """Judge and learn an event; one that cannot be learned is noted, and stops nobody.
+
+        Parameters
+        ----------
+        event, raw, offset, log_s
+            The event, its bytes, and its place and time in the log.
+        now_s
+            If given, it is kept what the agent did, as done by then: a log time that is
+            yet to come would be kept for ever.
+        """
         shard = self.shard
         repeats = shard.tally.repeats
         found: Sequence[Anomaly] = ()
@@ -120,11 +128,10 @@ class Owned:
             found = shard.feed(event, raw, offset)
         except Exception as error:
             shard.note_fault(ANY, error, offset)
-        if self.keeps_history and shard.tally.repeats == repeats:
-            logged_s = min(log_s, time.time())  # a time that is yet to come would be kept for ever
-            effect = shard.policy.effects.of(event)
+        if now_s is not None and shard.tally.repeats == repeats:
             place = (self.claim.source, self.claim.partition, offset)
-            self.actions.append(row(*place, logged_s, event, effect))
+            effect = shard.policy.effects.of(event)
+            self.actions.append(row(*place, min(log_s, now_s), event, effect))
         return found
 
     @property

@@ -81,8 +81,6 @@ class Reload:
             new.trip.silent_after_s,
         )
         self.worker.keeps_history = new.history.is_kept
-        for owned in self.worker.owned.values():
-            owned.keeps_history = new.history.is_kept
         self.current.config = new
         rest = f"; a restart is needed for {', '.join(waiting)}" if waiting else ""
         log.info("settings reloaded%s", rest)

@@ -4,7 +4,7 @@ import logging
 import time
 
 from monitor.health import Health
-from monitor.standing import Standing
+from monitor.progress import Progress
 from monitor.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -35,16 +35,16 @@ class Status:
         now_s = time.monotonic()
         rate = (counts.events - self._events) / max(now_s - self._told_at_s, 1e-3)
         self._events, self._told_at_s = counts.events, now_s
-        standing = Standing.of(worker, self._health)
+        progress = Progress.of(worker, self._health)
         armed = any(rule.mode == "enforce" for rule in worker.response.rules)
         told = [
-            f"{worker.source.name}: {standing.partitions} partitions",
+            f"{worker.source.name}: {progress.partitions} partitions",
             f"{counts.events:,} events ({rate:,.0f}/s), {counts.rejected:,} refused",
-            f"{standing.resident:,} agents in memory",
+            f"{progress.resident:,} agents in memory",
             "armed" if armed else "observing",
         ]
-        if standing.behind:
-            told.append(f"{standing.behind_s:.0f} s behind")
+        if progress.behind:
+            told.append(f"{progress.behind_s:.0f} s behind")
         if held := self._health.held():
             told.append("wrong: " + ", ".join(sorted({one.kind for one in held})))
         return "; ".join(told)

@@ -22,7 +22,7 @@ LOOK_EVERY_S: Final = 0.25
 _MINUTE_S: Final = 60
 
 
-class Standing(Protocol):
+class Reading(Protocol):
     """How far a shard was read."""
 
     next_offset: int
@@ -52,7 +52,7 @@ class Watchtower:
     _looked_at_s: float = 0.0
 
     def look(
-        self, store: Store, source: Source, owned: Mapping[int, Standing], now_s: float
+        self, store: Store, source: Source, owned: Mapping[int, Reading], now_s: float
     ) -> None:
         """Bring the watches up to the ledger, now and then."""
         if now_s - self._looked_at_s >= LOOK_EVERY_S:
@@ -72,7 +72,7 @@ class Watchtower:
                     }
             self.watches = found
 
-    def judge(self, owned: Mapping[int, Standing]) -> None:
+    def judge(self, owned: Mapping[int, Reading]) -> None:
         """See who is silent, once everything that was polled is taken in."""
         for watch in self._each():
             shard = owned.get(watch.partition)

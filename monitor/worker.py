@@ -28,22 +28,21 @@ from math import inf
 from queue import SimpleQueue
 from typing import Final, TypeVar
 
-from sqlalchemy import Connection
-
 from detectors.finding import Anomaly
-from detectors.shard import Policy, Tally
+from detectors.shard import Policy
 from monitor import directives
 from monitor.counts import Counts
 from monitor.dead_letter import DeadLetter, DeadLetterError, DeadLetters
 from monitor.decode import Decoder
 from monitor.durable import RETRY_S, StoppedError, durably
+from monitor.holdings import Holdings
 from monitor.ledger import actions, intake
 from monitor.ledger.response import Response
 from monitor.owned import Owned
 from monitor.pulse import Pulse
 from monitor.roundup import Roundup
 from monitor.sources import Chunk, Record, Source
-from monitor.store import Store, shards
+from monitor.store import Store
 from monitor.store.shards import ShardLostError
 from monitor.timing import Timing
 from monitor.watchtower import Watchtower
@@ -102,12 +101,20 @@ class Worker:
     keeps_history: bool = False
     counts: Counts = field(default_factory=Counts)
     pulse: Pulse = field(default_factory=Pulse)
-    owned: dict[int, Owned] = field(default_factory=dict)
     asked: SimpleQueue[Callable[[], object]] = field(default_factory=SimpleQueue)
     """Done between two batches; a signal handler may put in, too."""
     _stop: threading.Event = field(default_factory=threading.Event)
     _next_checkpoint_s: float = 0.0
     _writers: ThreadPoolExecutor = field(default_factory=partial(ThreadPoolExecutor, 1))
+    _holdings: Holdings = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._holdings = Holdings(self.source, self.store, self.watchtower, self.counts, self.pulse)
+
+    @property
+    def owned(self) -> dict[int, Owned]:
+        """The shards that are ours, by the partition's number within the source."""
+        return self._holdings.owned
 
     def stop(self) -> None:
         """Ask the worker to save and return; may be called from a signal handler."""
@@ -138,7 +145,9 @@ class Worker:
         self.pulse.turn()
         while not self.asked.empty():
             self.asked.get()()
-        chunks = self.source.poll(_BUSY_POLL_S if self._is_saving() else self.timing.poll_s)
+        chunks = self.source.poll(
+            _BUSY_POLL_S if self._holdings.under_way() else self.timing.poll_s
+        )
         read_at_s = time.time()
         changed = self._reassign()
         # Before the batch: what an agent did that was cut off while nobody read counts, too.
@@ -152,7 +161,7 @@ class Worker:
         self.watchtower.judge(self.owned)
         if any(found.values()) or self.watchtower.has_news():
             self._durably(lambda: self._record(found, read_at_s))
-        if self._is_saving():
+        if self._holdings.under_way():
             self._go_on_saving()
         elif time.monotonic() >= self._next_checkpoint_s:
             self.checkpoint(at_once=MAX_AT_ONCE)
@@ -166,7 +175,7 @@ class Worker:
         at_once
             With more profiles to save than this, it is only begun, and goes on between batches.
         """
-        if self._is_saving():
+        if self._holdings.under_way():
             self._finish_saving()
         moved = [o for o in self.owned.values() if o.next_offset > o.saved_offset]
         if moved:
@@ -177,32 +186,25 @@ class Worker:
                 self._next_checkpoint_s = time.monotonic() + RETRY_S
                 return
             for owned in moved:
-                self._durably(lambda owned=owned: self._keep(owned))  # type: ignore[misc]
-            savings = [o.begin_saving(self.source.notes(o.number)) for o in self._mine(moved)]
+                self._durably(partial(self._holdings.keep_actions, owned))
+            moved = self._holdings.still(moved)
+            savings = [o.begin_saving(self.source.notes(o.number)) for o in moved]
             if sum(saving.profiles for saving in savings) <= at_once:
                 self._finish_saving()
         self._durably(lambda: directives.teach(self.store, self.owned))
         self._next_checkpoint_s = time.monotonic() + self.timing.checkpoint_s
 
-    def _mine(self, some: Sequence[Owned]) -> list[Owned]:
-        """Those that are still ours."""
-        return [owned for owned in some if self.owned.get(owned.number) is owned]
-
-    def _is_saving(self) -> bool:
-        return any(owned.saving for owned in self.owned.values())
-
     def _go_on_saving(self) -> None:
         """Give a checkpoint that is under way a little time; once all is stored, end it."""
         until_s = time.monotonic() + _SAVING_S
-        savings = [owned.saving for owned in self.owned.values() if owned.saving]
+        savings = [owned.saving for owned in self._holdings.under_way() if owned.saving]
         ended = [saving.go_on(self.store, self._writers, until_s) for saving in savings]
         if all(ended):
             self._finish_saving()
 
     def _finish_saving(self) -> None:
-        for owned in list(self.owned.values()):
-            if owned.saving is not None:
-                self._durably(lambda owned=owned: self._save(owned))  # type: ignore[misc]
+        for owned in self._holdings.under_way():
+            self._durably(partial(self._holdings.save, owned, self.timing.max_resident_agents))
         if self.owned:
             self.source.commit({p: o.saved_offset for p, o in self.owned.items()})
 
@@ -210,22 +212,12 @@ class Worker:
         """Follow the assignment; returns the partitions that came or went."""
         lost, assigned = self.source.take_lost(), self.source.take_assigned()
         for partition in lost:
-            if self._let_go(partition):
+            if self._holdings.let_go(partition):
                 part = self.source.part(partition)
                 log.info("lost %s/%d; nothing of it is saved any more", *part)
         for partition in assigned:
-            self._durably(lambda partition=partition: self._claim(partition))  # type: ignore[misc]
+            self._durably(partial(self._holdings.claim, partition, self.policy, self.owner))
         return {*lost, *assigned}
-
-    def _claim(self, partition: int) -> None:
-        part = self.source.part(partition)
-        owned, place = Owned.take(self.store, *part, self.policy, self.owner)
-        owned.number, owned.keeps_history = partition, self.keeps_history
-        self.owned[partition] = owned
-        owned.next_offset = self.source.start(partition, place)
-        begin = place and self.source.describe(partition, place.next_offset)
-        at = begin or "its start"
-        log.info("claimed %s/%d, epoch %d, going on at %s", *part, owned.claim.epoch, at)
 
     def _consume(self, owned: Owned, chunk: Chunk) -> list[Anomaly]:
         """Feed a chunk to its shard, a slice at a time."""
@@ -248,9 +240,10 @@ class Worker:
         if missing := needed - owned.shard.profiles.keys():
             self._durably(lambda: owned.admit(self.store, missing))
         feed, watches = owned.feed, self.watchtower.watches
+        kept_at_s = time.time() if self.keeps_history else None
         found: list[Anomaly] = []
         for event, raw, offset, log_s in events:
-            if anomalies := feed(event, raw, offset, log_s):
+            if anomalies := feed(event, raw, offset, log_s, kept_at_s):
                 found.extend(anomalies)
             if watches and event.agent_id in watches:
                 self.watchtower.see(owned.number, event, offset, log_s)
@@ -262,7 +255,7 @@ class Worker:
             self.roundup.see(owned.shard.profiles[event.agent_id] for event, *_ in events)
         self.counts.events += len(events)
         if len(owned.actions) >= actions.BATCH:
-            self._durably(lambda: self._keep(owned))
+            self._durably(partial(self._holdings.keep_actions, owned))
         return found
 
     def _reject(self, number: int, refused: Sequence[DeadLetter]) -> None:
@@ -290,52 +283,12 @@ class Worker:
         involved = sorted(mine.keys() | self.watchtower.partitions() & self.owned.keys())
         now_s = time.time()
         with self.store.ledger() as ledger:
-            self._check(ledger, involved)
+            self._holdings.check(ledger, involved)
             breaches = self.watchtower.report(ledger, self.source, self.response.receivers, now_s)
             every = [a for partition in involved for a in mine.get(partition, ())]
             intake.record(ledger, [*every, *breaches], self.response, now_s, read_at_s)
         self.watchtower.reported()
         self.on_ledger()
-
-    def _check(self, ledger: Connection, partitions: Sequence[int]) -> None:
-        for partition in partitions:
-            try:
-                shards.check(ledger, self.owned[partition].claim)
-            except ShardLostError:
-                self._drop(partition)
-                raise
-
-    def _keep(self, owned: Owned) -> None:
-        """Write what agents did; records that are read again after a crash are there already."""
-        while owned.actions:
-            some = owned.actions[: actions.BATCH]
-            with self.store.ledger() as ledger:
-                self._check(ledger, [owned.number])
-                actions.append(ledger, some)
-            del owned.actions[: len(some)]
-
-    def _save(self, owned: Owned) -> None:
-        try:
-            owned.finish_saving(self.store, self.timing.max_resident_agents)
-        except ShardLostError:
-            self._drop(owned.number)
-            raise
-        self.counts.checkpoints += 1
-        tally, owned.shard.tally = owned.shard.tally, Tally()
-        self.counts.add(tally)
-        if tally.changed_ids:
-            log.warning("%s/%d: %d events came under ids that had other content; they were scored",
-                        *self.source.part(owned.number), tally.changed_ids)  # fmt: skip
-
-    def _drop(self, partition: int) -> None:
-        shard = "{}/{}".format(*self.source.part(partition))
-        log.error("%s was claimed by another process: dropped, nothing of it is saved", shard)
-        self.pulse.refuse(shard)
-        self._let_go(partition)
-
-    def _let_go(self, partition: int) -> bool:
-        self.watchtower.forget(partition)
-        return self.owned.pop(partition, None) is not None
 
     def _durably(self, act: Callable[[], ResultT]) -> ResultT | None:
         return durably(act, self.source, self.store, self.pulse, self._stop)

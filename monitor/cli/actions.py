@@ -11,8 +11,8 @@ from alerting.render import clean
 from detectors.explain import amount
 from monitor import orders, past
 from monitor.cli.app import ConfigOption, JsonOption, app, open_store, print_json_lines
-from monitor.cli.remote import ServerOption, TokenFileOption
-from monitor.client import ServerClient, ServerError, find_token
+from monitor.cli.remote import ServerOption, TokenFileOption, told_by
+from monitor.client import ServerClient, find_token
 from monitor.duration import parse_duration
 
 MAX_LISTED: Final = 100_000
@@ -52,17 +52,11 @@ def actions(
             found = past.look(
                 chosen, store, agent, since_s=time.time() - lasts_s, trace_id=trace, limit=limit
             )
-    try:
+    with told_by(server, "actions"):
         if as_json:
             print_json_lines(found["actions"])
         else:
             typer.echo("\n".join(_lines(found)))
-    except (LookupError, TypeError, ValueError):
-        if server is None:
-            raise
-        raise ServerError(
-            f"server {server}: tells of actions in another form; is it another version? Upgrade it"
-        ) from None
 
 
 def _lines(found: Document) -> Iterator[str]:

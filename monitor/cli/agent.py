@@ -14,8 +14,8 @@ from detectors.explain import amount, span
 from monitor import dossier, orders
 from monitor.cli.agents import learned, now
 from monitor.cli.app import ConfigOption, JsonOption, app, open_store, print_json
-from monitor.cli.remote import ServerOption, TokenFileOption
-from monitor.client import ServerClient, ServerError, find_token
+from monitor.cli.remote import ServerOption, TokenFileOption, told_by
+from monitor.client import ServerClient, find_token
 
 _WIDTH: Final = 60
 _TARGETS: Final = 3
@@ -49,16 +49,8 @@ def agent(
     if as_json:
         print_json(document)
         return
-    try:
-        lines = _lines(document)
-    except (LookupError, TypeError, ValueError):
-        if server is None:
-            raise
-        raise ServerError(
-            f"server {server}: tells of an agent in another form; is it another version? "
-            "--json prints it as it is"
-        ) from None
-    typer.echo("\n".join(lines))
+    with told_by(server, "an agent"):
+        typer.echo("\n".join(_lines(document)))
 
 
 def _lines(document: Document) -> list[str]:

@@ -1,6 +1,7 @@
 """`--server`: the same orders through a `tripswitch serve`, for those without the store."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ from alerting.render import clean
 from monitor.cli.app import print_json, print_json_lines
 from monitor.cli.order_view import print_rehearsal
 from monitor.cli.trip_view import MAX_AGENT_CHARS, MAX_TEXT_CHARS
-from monitor.client import ServerClient, find_token
+from monitor.client import ServerClient, ServerError, find_token
 
 ServerOption = Annotated[
     str | None,
@@ -29,6 +30,26 @@ TokenFileOption = Annotated[
         show_default=False,
     ),
 ]
+
+
+@contextmanager
+def told_by(server: str | None, of_what: str) -> Iterator[None]:
+    """What is printed inside was told by this server, if any: in another form, it is refused.
+
+    Raises
+    ------
+    ServerError
+        If what the server told lacks what is printed.
+    """
+    try:
+        yield
+    except (LookupError, TypeError, ValueError):
+        if server is None:
+            raise
+        raise ServerError(
+            f"server {clean(server, 500)}: tells of {of_what} in another form; is it another "
+            "version? --json prints it as it is"
+        ) from None
 
 
 def kill(

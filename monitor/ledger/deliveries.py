@@ -41,8 +41,8 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """How a receiver stands.
+class Stuck:
+    """What a receiver does not get.
 
     Attributes
     ----------
@@ -151,7 +151,7 @@ def revive(
     return len(revived)
 
 
-def standings(connection: Connection, *, attempts: int, dead_since_s: float) -> dict[str, Standing]:
+def stuck(connection: Connection, *, attempts: int, dead_since_s: float) -> dict[str, Stuck]:
     """The receivers that fail or gave something up, by name.
 
     Parameters
@@ -175,7 +175,7 @@ def standings(connection: Connection, *, attempts: int, dead_since_s: float) -> 
         )
         .group_by(outbox.c.receiver)
     )
-    found = {row.receiver: Standing(*row) for row in connection.execute(pending)}
+    found = {row.receiver: Stuck(*row) for row in connection.execute(pending)}
     dead = (
         select(
             outbox.c.receiver,
@@ -186,8 +186,8 @@ def standings(connection: Connection, *, attempts: int, dead_since_s: float) -> 
         .group_by(outbox.c.receiver)
     )
     for row in connection.execute(dead):
-        known = found.get(row.receiver, Standing(row.receiver))
-        found[row.receiver] = Standing(
+        known = found.get(row.receiver, Stuck(row.receiver))
+        found[row.receiver] = Stuck(
             row.receiver, known.failing, known.failing_since, known.error, row.dead, row.dead_error
         )
     return found

@@ -5,8 +5,10 @@ from collections import Counter
 
 from kafka import KafkaProducer  # type: ignore[import-untyped]
 
-from monitor.config_source import KafkaConfig
+from monitor.config_source import KafkaConfig, SourceConfig
 from monitor.sources import Chunk, Place, Source
+from monitor.sources.clients import kafka_source
+from monitor.sources.group import GroupSource
 from tests.conftest import PARTITIONS
 from tests.kit.broker import Broker
 from tests.kit.service import unavailable
@@ -29,6 +31,12 @@ def member_config(kafka: Broker, topic: str) -> KafkaConfig:
         session_timeout_s=1,
         request_timeout_s=3,
     )
+
+
+def opened(topic: str, config: KafkaConfig, client: str, start: str = "earliest") -> GroupSource:
+    """The source that reads a topic by this library."""
+    settings = {"kind": "kafka", "topic": topic, "client": client, "start": start}
+    return kafka_source(SourceConfig.model_validate(settings), config)
 
 
 def fill(producer: KafkaProducer, topic: str, count: int, partition: int | None = None) -> None:

@@ -133,13 +133,13 @@ def test_how_receivers_stand(store: Store) -> None:
         (one,) = take(store, NOW + number * 100)
         with store.ledger() as ledger:
             outbox.mark_retry(ledger, one, NOW + (number + 1) * 100, "status 503")
-            found = deliveries.standings(ledger, attempts=3, dead_since_s=NOW - 1)
+            found = deliveries.stuck(ledger, attempts=3, dead_since_s=NOW - 1)
             slack = found["slack"]
             assert (slack.failing, slack.dead) == (int(number == 2), 2)
             assert slack.dead_error == "not_in_channel"
     assert slack.error == "status 503"
     with store.read() as ledger:
-        assert deliveries.standings(ledger, attempts=9, dead_since_s=NOW + 1) == {}
+        assert deliveries.stuck(ledger, attempts=9, dead_since_s=NOW + 1) == {}
 
 
 def test_the_command_line_lists_and_revives(

@@ -8,6 +8,8 @@ import pytest
 
 import monitor.cli  # noqa: F401 # registers the commands
 from monitor.cli.app import run
+from monitor.cli.remote import told_by
+from monitor.client import ServerError
 from monitor.errors import ExitCode
 from tests.kit.api import process
 from tests.kit.daemon import tripswitch
@@ -83,3 +85,14 @@ def test_a_server_that_is_not_there_is_one_line(capsys: pytest.CaptureFixture[st
     assert run(["kill", "a", "--reason", "r", "--server", "http://127.0.0.1:1"]) != ExitCode.DONE
     said = capsys.readouterr()
     assert (said.out, said.err.count("\n")) == ("", 1)
+
+
+def test_a_server_that_tells_of_things_in_another_form_is_named() -> None:
+    told: dict[str, object] = {}
+    with (
+        pytest.raises(ServerError, match="http://one: tells of actions in another form"),
+        told_by("http://one", "actions"),
+    ):
+        told["actions"]
+    with pytest.raises(KeyError), told_by(None, "actions"):
+        told["actions"]  # a fault of our own is told as what it is

@@ -1,4 +1,4 @@
-"""The standing: what the daemon reads and holds at this moment, and how far behind that is."""
+"""The progress: what the daemon reads and holds at this moment, and how far behind that is."""
 
 from typing import NamedTuple
 
@@ -7,8 +7,8 @@ from monitor.health_probes import SourceProbe
 from monitor.worker import Worker
 
 
-class Standing(NamedTuple):
-    """How things stand.
+class Progress(NamedTuple):
+    """How far the daemon is.
 
     Attributes
     ----------
@@ -28,7 +28,7 @@ class Standing(NamedTuple):
     behind_s: float
 
     @classmethod
-    def of(cls, worker: Worker, health: Health) -> "Standing":
+    def of(cls, worker: Worker, health: Health) -> "Progress":
         """Read from the parts; any thread may ask."""
         owned = list(worker.owned.values())  # the worker's thread changes it
         source = next(probe for probe in health.probes if isinstance(probe, SourceProbe))
