@@ -1,5 +1,7 @@
 """The SDK's Socket Mode client, which also says why it is not connected."""
 
+from contextlib import suppress
+from socket import SHUT_RDWR
 from typing import Final
 
 from slack_sdk.errors import SlackApiError
@@ -20,6 +22,18 @@ class SlackClient(SocketModeClient):
     """
 
     why = "no connection yet"
+
+    def close(self) -> None:
+        """Close the connection; the SDK alone waits some seconds for what may still come in."""
+        self.closed, self.auto_reconnect_enabled = True, False
+        self.current_session_state.terminated = True
+        self.message_queue.put(None)  # what waits for a message goes on
+        session = self.current_session
+        sock = session.sock if session is not None else None
+        if sock is not None:
+            with suppress(OSError):  # it was closed meanwhile
+                sock.shutdown(SHUT_RDWR)
+        super().close()
 
     def issue_new_wss_url(self) -> str:
         """Ask Slack where to connect to."""
