@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from baselines.event import ActionEvent
+from monitor.ledger.watching import Attempts
 
 
 @dataclass(slots=True)
@@ -64,6 +65,11 @@ class Watch:
         """Whether there is anything for the ledger."""
         return self.restless or (self.now_silent and not self.silent)
 
+    @property
+    def is_urgent(self) -> bool:
+        """Whether people wait for it."""
+        return bool(self.effective) or (self.now_silent and not self.silent)
+
     def see(self, event: ActionEvent, offset: int, log_s: float, allowed_skew_s: float) -> None:
         """Take in one event of the agent.
 
@@ -91,6 +97,10 @@ class Watch:
         else:
             self.effective.append((event, offset))
             self.last_effective_log_s = log_s
+
+    def attempts(self) -> Attempts:
+        """What was counted since the last report, where nothing was effective."""
+        return Attempts(self.trip_id, self.place, self.early, self.refused, self.watched_to)
 
     def is_silent(
         self, next_offset: int, watermark_s: float, silent_after_s: float, allowed_skew_s: float

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Final, Protocol
 
 from sqlalchemy import Connection
@@ -19,6 +20,9 @@ from monitor.watch import Watch
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S: Final = 0.25
+COUNT_EVERY_S: Final = 1.0
+"""An agent that is cut off may try again thousands of times a second: what was refused is only
+counted, and written now and then."""
 _MINUTE_S: Final = 60
 
 
@@ -50,6 +54,7 @@ class Watchtower:
     silent_after_s: float
     watches: dict[str, dict[int, Watch]] = field(default_factory=dict)
     _looked_at_s: float = 0.0
+    _reported_at_s: float = 0.0
 
     def look(
         self, store: Store, source: Source, owned: Mapping[int, Reading], now_s: float
@@ -123,9 +128,16 @@ class Watchtower:
             return  # not where the agent's key belongs; its own partition is what proves silence
         watch.see(event, offset, log_s, self.allowed_skew_s)
 
-    def has_news(self) -> bool:
-        """Whether there is anything for the ledger."""
-        return any(watch.has_news for watch in self._each())
+    def has_news(self, now_s: float = inf) -> bool:
+        """Whether there is anything for the ledger that should be there by now.
+
+        Parameters
+        ----------
+        now_s
+            If given, what is only counted waits until the last counts are `COUNT_EVERY_S` old.
+        """
+        counts_wait = now_s < self._reported_at_s + COUNT_EVERY_S
+        return any(w.is_urgent if counts_wait else w.has_news for w in self._each())
 
     def partitions(self) -> set[int]:
         """Of the watches that have news; their claims must be checked."""
@@ -135,9 +147,11 @@ class Watchtower:
         self, ledger: Connection, source: Source, receivers: Sequence[str], now_s: float
     ) -> list[Anomaly]:
         """Write what was seen into the ledger; returns the anomalies that it amounts to."""
+        counted = [watch for watch in self._each() if watch.restless and not watch.effective]
+        trips.count_attempts(ledger, [watch.attempts() for watch in counted])
         breaches = []
         for watch in self._each():
-            if watch.restless:
+            if watch.effective:
                 trips.record_watch(
                     ledger,
                     watch.trip_id,
@@ -159,9 +173,10 @@ class Watchtower:
                 )  # fmt: skip
         return breaches
 
-    def reported(self) -> None:
+    def reported(self, now_s: float) -> None:
         """What was reported is stored; count from there, and see soon what was ordered with it."""
         self._looked_at_s = 0.0
+        self._reported_at_s = now_s
         for watch in self._each():
             watch.silent = watch.now_silent or (watch.silent and not watch.effective)
             watch.effective.clear()

@@ -53,8 +53,8 @@ SLICE: Final = 100
 """So many events are objects at once: an eighth faster than 2,000, which outgrow the cache."""
 MAX_AT_ONCE: Final = 200
 """A checkpoint of more profiles goes on between batches: these take some ten milliseconds."""
-_SAVING_S: Final = 0.005
-_BUSY_POLL_S: Final = 0.005
+_SAVING_S: Final = 0.01
+_BUSY_POLL_S: Final = 0.001
 
 ResultT = TypeVar("ResultT")
 
@@ -159,7 +159,7 @@ class Worker:
             if owned is not None and chunk.partition not in changed:
                 found[chunk.partition] = self._consume(owned, chunk)
         self.watchtower.judge(self.owned)
-        if any(found.values()) or self.watchtower.has_news():
+        if any(found.values()) or self.watchtower.has_news(read_at_s):
             self._durably(lambda: self._record(found, read_at_s))
         if self._holdings.under_way():
             self._go_on_saving()
@@ -177,6 +177,8 @@ class Worker:
         """
         if self._holdings.under_way():
             self._finish_saving()
+        if self.watchtower.has_news():  # what is passed by now is not counted again
+            self._durably(lambda: self._record({}, time.time()))
         moved = [o for o in self.owned.values() if o.next_offset > o.saved_offset]
         if moved:
             try:
@@ -287,7 +289,7 @@ class Worker:
             breaches = self.watchtower.report(ledger, self.source, self.response.receivers, now_s)
             every = [a for partition in involved for a in mine.get(partition, ())]
             intake.record(ledger, [*every, *breaches], self.response, now_s, read_at_s)
-        self.watchtower.reported()
+        self.watchtower.reported(now_s)
         self.on_ledger()
 
     def _durably(self, act: Callable[[], ResultT]) -> ResultT | None:

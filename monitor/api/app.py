@@ -50,7 +50,8 @@ def create_app(backend: Backend) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.backend = backend
-    for router in (health, records.router, desk.router, many.router, agents.router):
+    # Agents first, for gateways ask about one before each action, and routes are tried in order.
+    for router in (agents.router, health, records.router, desk.router, many.router):
         app.include_router(router)
     add_handlers(app)
     app.add_middleware(Edge)

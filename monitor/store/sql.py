@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Column, Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 _MAX_ROWS: Final = 500
@@ -32,6 +32,22 @@ def storable(text: str, limit: int = 2000) -> str:
     """Free text as every database takes it: no NUL, no lone surrogate, not without end."""
     text = text if len(text) <= limit else text[: limit - 1] + "…"
     return text.replace("\x00", "�").encode("utf-8", "replace").decode("utf-8")
+
+
+def advance(
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], column: Column[int]
+) -> None:
+    """Insert rows; where the primary key is there already, raise this column, or leave it."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table)
+    new = statement.excluded[column.name]
+    keys = [key.name for key in table.primary_key]
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=keys, set_={column.name: new}, where=column < new
+        ),
+        list(rows),
+    )
 
 
 def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:

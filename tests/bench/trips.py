@@ -153,6 +153,8 @@ def _through_checkpoint(settings: Path, notes: Path, chosen: argparse.Namespace)
             os.kill(process.pid, signal.SIGUSR1)  # a checkpoint is due
             person.start()
             sent = work.send(PATIENCE_S, enough=lambda: bool(trip_daemon.read(notes)["checkpoint"]))
+            if not trip_daemon.read(notes)["checkpoint"]:
+                raise SystemExit(f"the checkpoint took more than {PATIENCE_S:.0f} s")
             person.stop()
             found = _settled(store, notes, chosen.profiles + sent["events"])
     noted = trip_daemon.read(notes)

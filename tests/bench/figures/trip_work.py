@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from monitor.config import Config
 from monitor.ledger import trips
@@ -18,6 +18,9 @@ from monitor.simulate.sink import KafkaSink
 from monitor.simulate.stream import Pace, send
 from monitor.simulate.work import Act
 from monitor.store import Store
+
+_TURNS: Final = 500
+"""After so many events it is asked whether it is enough."""
 
 
 class Work:
@@ -35,12 +38,13 @@ class Work:
         self._registry.enrol(self._fleet.scopes(), self._start_s)
 
     def send(self, seconds: float, enough: Callable[[], bool] = lambda: False) -> dict[str, Any]:
-        """Events at the rate, for so long or until it is enough."""
+        """Events at the rate, for so long or until it is enough, which is asked now and then."""
         until_s, acts = time.time() + seconds, _with_incidents(self._fleet, self._every)
+        turns = itertools.count()
         with closing(KafkaSink(self._config.kafka, self._config.source.topic)) as sink:
             summary = send(
                 acts, self._start_s, sink, _Open(self._registry), Pace(rate=self._rate, live=True),
-                stop=lambda: time.time() > until_s or enough(),
+                stop=lambda: time.time() > until_s or (next(turns) % _TURNS == 0 and enough()),
             )  # fmt: skip
         return {"events": summary.events, "sent_per_s": round(summary.events / summary.seconds)}
 
