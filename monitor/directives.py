@@ -73,7 +73,7 @@ def teach(store: Store, owned_by_number: Mapping[int, Owned]) -> None:
         owned = current[place]
         with store.read() as ledger:
             new = ledger_directives.unstamped(ledger, *place)
-        if missing := {directive.agent_id for directive in new} - owned.shard.profiles.keys():
+        if missing := owned.absent(directive.agent_id for directive in new):
             owned.admit(store, missing)
         # One whose agent has no profile here waits until there is one.
         present = owned.shard.profiles.keys()

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -96,6 +96,11 @@ class Owned:
         with store.read() as ledger:
             told = directives.since(ledger, source, partition, self.saved_offset)
         self.pending = [directive for directive in told if directive.seq not in self.applied]
+
+    def absent(self, agent_ids: Iterable[str]) -> set[str]:
+        """Those of them whose profile is not in memory."""
+        present = self.shard.profiles  # `-` of its keys would walk through all of them
+        return {agent_id for agent_id in agent_ids if agent_id not in present}
 
     def admit(self, store: Store, agent_ids: set[str]) -> None:
         """Bring the stored profiles of these agents into memory."""

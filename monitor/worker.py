@@ -239,7 +239,7 @@ class Worker:
         needed = {event.agent_id for event, _, _, _ in events}
         latest_s = max((event.time_s for event, _, _, _ in events), default=0.0)
         needed.update(owned.shard.silence.due.by(latest_s))
-        if missing := needed - owned.shard.profiles.keys():
+        if missing := owned.absent(needed):
             self._durably(lambda: owned.admit(self.store, missing))
         feed, watches = owned.feed, self.watchtower.watches
         kept_at_s = time.time() if self.keeps_history else None
