@@ -20,6 +20,7 @@ ConditionKind = Literal[
     "stalled",
     "lag",
     "quiet",
+    "unread",
     "dead_letters",
     "impostor",
     "checkpoint",
@@ -97,6 +98,13 @@ RULES: Final[Mapping[ConditionKind, Rule]] = {
         10,
         "check that the agents' events still reach the source; if a rest is usual, raise "
         "health.quiet_after_s",
+    ),
+    "unread": Rule(
+        Severity.HIGH,
+        0,
+        3600,
+        "nobody was told what these records tell, and nobody will be: raise retention.ms of the "
+        "topic above the longest time that the daemon may be behind, and see why it was",
     ),
     "dead_letters": Rule(
         Severity.MEDIUM,

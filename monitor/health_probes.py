@@ -44,6 +44,8 @@ class SourceProbe:
     behind_s: float = 0.0
     """… and how old what is read now is, while anything is left."""
     _moved: dict[int, tuple[int, float]] = field(default_factory=dict)
+    _no_more: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """By partition: where it was read to, and an end up to which no record follows."""
     _silent_since_s: float | None = None
     _events: int = 0
 
@@ -80,7 +82,7 @@ class SourceProbe:
             if at != one.next_offset or one.next_offset >= ends.get(number, 0):
                 at, since_s = one.next_offset, now_s
             elif now_s - since_s >= self.current.config.health.stalled_s:
-                if self.ends is not None and self.ends.has_more(number, at):
+                if self._has_more(number, at, ends[number]):
                     stuck.append(number)
                 else:
                     since_s = now_s
@@ -95,17 +97,32 @@ class SourceProbe:
         self, name: str, owned: dict[int, Owned], ends: Mapping[int, int], now_s: float
     ) -> Iterator[Trouble]:
         assert self.ends is not None
-        behind, oldest_s = 0, now_s
+        limit_s, behind, oldest_s = self.current.config.health.lag_s, 0, now_s
         for number, one in owned.items():
-            left = ends.get(number, 0) - one.next_offset
-            if left > 0 and one.watermark_s:
-                behind += left
-                oldest_s = min(oldest_s, one.watermark_s)
+            at, end = one.next_offset, ends.get(number, 0)
+            if end <= at or not one.watermark_s or self._no_more.get(number) == (at, end):
+                continue
+            # Of a topic at rest the end may be a transaction's marker: one look settles that.
+            is_first = now_s - oldest_s <= limit_s < now_s - one.watermark_s
+            if is_first and not self._has_more(number, at, end):
+                continue
+            behind += end - at
+            oldest_s = min(oldest_s, one.watermark_s)
         self.behind, self.behind_s = behind, now_s - oldest_s
-        if self.behind_s > self.current.config.health.lag_s:
+        if self.behind_s > limit_s:
             many = f"{behind:,} {self.ends.unit}" if behind < GENERATION_BYTES else "rotated logs"
             text = f"{many} behind; what is read now is {self.behind_s / 60:.0f} minutes old"
             yield Trouble("lag", name, text)
+
+    def _has_more(self, number: int, at: int, end: int) -> bool:
+        """Whether a record is there; that there is none is asked once for each end."""
+        assert self.ends is not None
+        if self._no_more.get(number) == (at, end):
+            return False
+        if self.ends.has_more(number, at):
+            return True
+        self._no_more[number] = at, end
+        return False
 
 
 class LastHour:
@@ -136,6 +153,7 @@ class WorkerProbe:
     current: Current
     _malformed: LastHour = field(default_factory=LastHour)
     _impostors: LastHour = field(default_factory=LastHour)
+    _gone: LastHour = field(default_factory=LastHour)
     _unsaved_since: dict[int, tuple[int, float]] = field(default_factory=dict)
     _faults: Counter[tuple[int, str]] = field(default_factory=Counter)
 
@@ -152,6 +170,10 @@ class WorkerProbe:
             yield Trouble("store", self.worker.store.url, pulse.failing)
         yield from self._broken()
         yield from self._dead_letters(name, now_s)
+        gone = self.worker.source.gone
+        if lately := self._gone.count(gone.records, now_s):
+            text = f"{lately:,} records of the last hour were deleted before they were read"
+            yield Trouble("unread", name, f"{text}, the last: {gone.last}")
         yield from self._unsaved(name, now_s)
         refused_s = time.monotonic() - (pulse.refused_at_s or -_REFUSED_FOR_S)
         if refused_s < _REFUSED_FOR_S:

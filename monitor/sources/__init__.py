@@ -58,6 +58,13 @@ class Place(NamedTuple):
     notes: Mapping[str, Any]
 
 
+class Gone(NamedTuple):
+    """Records that were deleted before they were read: how many, and which the last were."""
+
+    records: int = 0
+    last: str = ""
+
+
 class Source(Protocol):
     """A partitioned log that is read from one thread.
 
@@ -65,9 +72,12 @@ class Source(Protocol):
     ----------
     name
         Topics or absolute path, for people to read.
+    gone
+        What was gone before it was read, since the start.
     """
 
     name: str
+    gone: Gone
 
     def poll(self, timeout_s: float) -> list[Chunk]:
         """Wait at most `timeout_s` for records of partitions that were started.

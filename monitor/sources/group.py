@@ -14,7 +14,7 @@ from typing import Any
 from monitor import kafka_client
 from monitor.config_source import KafkaConfig, SourceConfig
 from monitor.kafka_client import Partition
-from monitor.sources import Chunk, Part, Place, SourceError
+from monitor.sources import Chunk, Gone, Part, Place, SourceError
 from monitor.sources.partition import partition_for
 from monitor.sources.topics import Topics
 
@@ -48,9 +48,13 @@ class GroupSource(ABC):
         self._assigned: set[int] = set()
         self._lost: set[int] = set()
         self._held = False
+        self.gone = Gone()
+        self._began_with: dict[str, int] = {}
+        """How many partitions topics had; those that came later were never passed over."""
         try:
             for topic in self._topics.names:
-                if not kafka_client.partition_count(kafka, topic):
+                self._began_with[topic] = kafka_client.partition_count(kafka, topic)
+                if not self._began_with[topic]:
                     raise SourceError(
                         f"Kafka at {kafka.bootstrap_servers} has no topic {topic!r}: create it "
                         f"(kafka-topics.sh --create --topic {topic} --partitions 4) "
@@ -127,9 +131,10 @@ class GroupSource(ABC):
 
     def _begin(self, partition: int) -> int:
         """Where to begin in a partition of which nothing was read."""
-        if self._start_at == "latest":
-            return self.end_offset(partition)
         there = self._topics.partition(partition)
+        is_old = there.partition < self._began_with[there.topic]
+        if self._start_at == "latest" and is_old:
+            return self.end_offset(partition)
         try:
             return self._first_offsets([there])[there]
         except self.errors as error:
@@ -207,9 +212,11 @@ class GroupSource(ABC):
                     f"{name} ends at offset {end[place]}, and was read up to {offset} before: it "
                     "was deleted and made again, or lost records; set source.topic to a new name"
                 )
+            count = first[place] - offset
+            which = f"{name}: offsets {offset} to {first[place] - 1} ({count})"
+            self.gone = Gone(self.gone.records + count, which)
             log.error(
-                "%s: offsets %d to %d (%d) were deleted by Kafka's retention before they were "
-                "read; going on at %d",
-                *(name, offset, first[place] - 1, first[place] - offset, first[place]),
+                "%s were deleted by Kafka's retention before they were read; going on at %d",
+                *(which, first[place]),
             )
             self._seek(place, first[place])

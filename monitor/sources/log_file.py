@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from monitor.config import state_dir
 from monitor.config_source import SourceConfig
-from monitor.sources import Chunk, Part, Place, SourceError
+from monitor.sources import Chunk, Gone, Part, Place, SourceError
 from monitor.sources.lines import READ_BYTES, Line, LineSplitter, end_of_last_line
 from monitor.sources.rotation import HEAD_BYTES, FileMark, find, open_file, written_after
 
@@ -51,6 +51,8 @@ class LogFileSource:
     clock
         Gives the time at which a line was read, in seconds since the epoch.
     """
+
+    gone = Gone()
 
     def __init__(
         self, path: Path, start_at: str = "earliest", clock: Callable[[], float] = time.time

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from monitor.sources import Chunk, Part, Place, SourceError
+from monitor.sources import Chunk, Gone, Part, Place, SourceError
 from monitor.sources.lines import READ_BYTES, Line, LineSplitter
 
 PARTITION: Final = 0
@@ -31,6 +31,7 @@ class StdinSource:
     """
 
     name = "stdin"
+    gone = Gone()
 
     def __init__(self, fd: int | None = None, clock: Callable[[], float] = time.time) -> None:
         self._fd = sys.stdin.fileno() if fd is None else fd

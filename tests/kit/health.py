@@ -18,7 +18,7 @@ from monitor.current import Current
 from monitor.health import Health
 from monitor.health_probes import SourceProbe
 from monitor.pulse import Pulse
-from monitor.sources import SourceError
+from monitor.sources import Gone, SourceError
 from monitor.store import Store
 from monitor.store.schema import outbox as table
 from monitor.timing import Timing
@@ -45,6 +45,8 @@ class Topic:
     why: str | None = None
     only_markers: bool = False
     name: str = "topic"
+    gone: Gone = field(default_factory=Gone)
+    asked: int = 0
 
     def ask(self, partitions: object) -> dict[int, int]:
         if self.why is not None:
@@ -52,6 +54,7 @@ class Topic:
         return self.ends
 
     def has_more(self, partition: int, offset: int) -> bool:
+        self.asked += 1
         return not self.only_markers
 
     def close(self) -> None:

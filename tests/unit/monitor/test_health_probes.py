@@ -7,7 +7,7 @@ import pytest
 from monitor.dead_letter import DeadLetter
 from monitor.health_probes import WorkerProbe, serve_probe
 from monitor.serve_child import ServeChild
-from monitor.sources import Part
+from monitor.sources import Gone, Part
 from tests.kit.clock import NOW
 from tests.kit.health import FakeWorker, Held, Topic, by, event, kinds, source_probe
 
@@ -48,6 +48,34 @@ def test_lag_is_told_by_records_and_by_age() -> None:
     (lag,) = source_probe(topic, worker, lag_s=300, checkpoint_s=9999)(NOW)
     assert lag.text == "4,000 records behind; what is read now is 7 minutes old"
     assert kinds(source_probe(topic, worker, lag_s=401)(NOW)) == []
+
+
+def test_a_transaction_s_marker_at_the_end_of_a_topic_at_rest_is_no_lag() -> None:
+    topic = Topic({0: 11, 1: 10}, only_markers=True)
+    worker = FakeWorker(topic, {0: Held(10, 10, NOW - 400), 1: Held(10, 10, NOW - 400)})
+    probe = source_probe(topic, worker, lag_s=300, stalled_s=600)
+    for later_s in range(0, 1000, 100):
+        assert kinds(probe(NOW + later_s)) == []
+    assert (probe.behind, probe.behind_s, topic.asked) == (0, 0.0, 1)
+    topic.only_markers, topic.ends[0] = False, 13
+    (lag,) = probe(NOW + 1000)
+    assert lag.text == "3 records behind; what is read now is 23 minutes old"
+
+
+def test_records_that_were_deleted_unread_are_told_for_an_hour() -> None:
+    topic = Topic({})
+    worker = FakeWorker(topic, {})
+    probe = WorkerProbe(worker, by())  # type: ignore[arg-type]
+    assert kinds(probe(NOW)) == []
+    topic.gone = Gone(1500, "topic t partition 3: offsets 0 to 1499 (1500)")
+    (unread,) = probe(NOW + 1)
+    assert unread.kind == "unread"
+    assert unread.text == (
+        "1,500 records of the last hour were deleted before they were read, the last: topic t "
+        "partition 3: offsets 0 to 1499 (1500)"
+    )
+    assert kinds(probe(NOW + 61)) == ["unread"]
+    assert kinds(probe(NOW + 3700)) == []
 
 
 def test_a_loop_that_hangs_checkpoints_and_dead_letters(monkeypatch: pytest.MonkeyPatch) -> None:
