@@ -17,6 +17,7 @@ from monitor.ledger.directives import Directive
 from monitor.saving import Saving
 from monitor.sources import Place
 from monitor.store import Store, cohorts, shards
+from monitor.store.moved import copy, known_elsewhere
 from monitor.store.shards import Claim
 
 log = logging.getLogger(__name__)
@@ -103,14 +104,24 @@ class Owned:
         return {agent_id for agent_id in agent_ids if agent_id not in present}
 
     def admit(self, store: Store, agent_ids: set[str]) -> None:
-        """Bring the stored profiles of these agents into memory."""
+        """Bring the stored profiles of these agents into memory.
+
+        Raises
+        ------
+        ShardLostError
+            If one had to be copied from another partition, and the shard is no longer ours.
+        """
+        rules = self.shard.policy.rules
         with store.read_state() as state:  # which waits for no checkpoint
-            found, damaged = shards.load_profiles(
-                state, self.claim, agent_ids, self.shard.policy.rules
-            )
+            found, damaged = shards.load_profiles(state, self.claim, agent_ids, rules)
+            known = {one.agent_id for one in found} | {one.agent_id for one in damaged}
+            moved = known_elsewhere(state, self.claim, agent_ids - known)
         if damaged:
             with store.state() as state:
                 shards.set_aside(state, self.claim, damaged, time.time())
+        if moved:
+            with store.state() as state:
+                found += copy(state, self.claim, moved, rules)
         self.shard.admit(found)
 
     def feed(

@@ -4,11 +4,10 @@
 allowed skew; one that succeeded after the order and before that is *early*. Where a person gave a
 point up there is no containment, and the moment at which nothing was left to wait for stands in.
 *Silent*: everything that was in the partition then was read, and after it no effective action
-came for `silent_after_s` of log time, while other records did. Where several topics are read that
-has to be so in each partition that the agent may write to, whichever process reads it.
+came for `silent_after_s` of log time, while other records did. That has to be so in each partition
+that the agent may write to, and in each other one that it was seen in, whichever process reads it.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from baselines.event import ActionEvent
@@ -25,8 +24,10 @@ class Watch:
         From the ledger; `held_at_s` is None until every point confirmed or was given up.
     partition
         Its number within the source.
-    places
-        By the number of each partition that the agent may write to: how the ledger calls it.
+    place
+        How the ledger calls the partition.
+    homes
+        Likewise, the partitions that the agent may write to.
     silent
         Whether the ledger has it that this partition shows silence.
     end_offset
@@ -40,7 +41,8 @@ class Watch:
     trip_id: str
     agent_id: str
     partition: int
-    places: Mapping[int, str]
+    place: str
+    homes: frozenset[str]
     ordered_at_s: float
     held_at_s: float | None
     silent: bool
@@ -54,11 +56,6 @@ class Watch:
     """What the stream shows at present; `silent` is what the ledger has."""
     restless: bool = False
     """Whether anything was counted that the ledger does not have yet."""
-
-    @property
-    def place(self) -> str:
-        """How the ledger calls the partition."""
-        return self.places[self.partition]
 
     @property
     def has_news(self) -> bool:

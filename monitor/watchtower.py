@@ -46,12 +46,15 @@ class Watchtower:
 
     Attributes
     ----------
+    followed
+        The trip that each agent is under.
     watches
-        By agent and number of the partition.
+        By agent and number of the partition: those that it may write to, and those it was seen in.
     """
 
     allowed_skew_s: float
     silent_after_s: float
+    followed: dict[str, trips.Watched] = field(default_factory=dict)
     watches: dict[str, dict[int, Watch]] = field(default_factory=dict)
     _looked_at_s: float = 0.0
     _reported_at_s: float = 0.0
@@ -68,13 +71,15 @@ class Watchtower:
             except DBAPIError as error:
                 log.error("cannot read trips from %s: %s", store.url, reason(error))
                 return
+            self.followed = {trip.agent_id: trip for trip in followed}
             found: dict[str, dict[int, Watch]] = {}
             for trip in followed:
-                places = _places(source, trip.agent_id)
-                if here := places.keys() & owned.keys():
-                    found[trip.agent_id] = {
-                        number: self._follow(trip, number, places, source) for number in here
-                    }
+                homes = _homes(source, trip.agent_id)
+                here = homes.keys() & owned.keys() | self.watches.get(trip.agent_id, {}).keys()
+                if beyond := trip.seen.keys() - homes.values():
+                    here |= {n for n in owned if _place(source, n, len(homes)) in beyond}
+                if here:
+                    found[trip.agent_id] = {n: self._follow(trip, n, source) for n in here}
             self.watches = found
 
     def judge(self, owned: Mapping[int, Reading]) -> None:
@@ -89,17 +94,18 @@ class Watchtower:
         for watches in self.watches.values():
             yield from watches.values()
 
-    def _follow(
-        self, trip: trips.Watched, partition: int, places: Mapping[int, str], source: Source
-    ) -> Watch:
-        so_far = trip.seen.get(places[partition], trips.NOTHING_SEEN)
+    def _follow(self, trip: trips.Watched, partition: int, source: Source) -> Watch:
+        homes = _homes(source, trip.agent_id)
+        place = _place(source, partition, len(homes))
+        so_far = trip.seen.get(place, trips.NOTHING_SEEN)
         watch = self.watches.get(trip.agent_id, {}).get(partition)
-        if watch is None or watch.trip_id != trip.trip_id or watch.places != places:
+        if watch is None or watch.trip_id != trip.trip_id or watch.homes != {*homes.values()}:
             watch = Watch(
                 trip_id=trip.trip_id,
                 agent_id=trip.agent_id,
                 partition=partition,
-                places=places,
+                place=place,
+                homes=frozenset(homes.values()),
                 ordered_at_s=trip.ordered_at,
                 held_at_s=None,
                 silent=so_far.quiet,
@@ -121,11 +127,15 @@ class Watchtower:
             watches.pop(partition, None)
         self.watches = {agent_id: of for agent_id, of in self.watches.items() if of}
 
-    def see(self, partition: int, event: ActionEvent, offset: int, log_s: float) -> None:
-        """Take in an event of a watched agent."""
-        watch = self.watches[event.agent_id].get(partition)
-        if watch is None:
-            return  # not where the agent's key belongs; its own partition is what proves silence
+    def see(
+        self, source: Source, partition: int, event: ActionEvent, offset: int, log_s: float
+    ) -> None:
+        """Take in an event of an agent that is followed."""
+        watches = self.watches.setdefault(event.agent_id, {})
+        watch = watches.get(partition)
+        if watch is None:  # not where its key belongs: it was keyed otherwise, or the topic grew
+            watch = self._follow(self.followed[event.agent_id], partition, source)
+            watches[partition] = watch
         watch.see(event, offset, log_s, self.allowed_skew_s)
 
     def has_news(self, now_s: float = inf) -> bool:
@@ -166,9 +176,8 @@ class Watchtower:
                 part = source.part(watch.partition)
                 breaches += [_breach(watch, part, *seen) for seen in watch.effective]
             if watch.now_silent and not watch.silent:
-                places = sorted(watch.places.values())
                 trips.mark_silent(
-                    ledger, watch.trip_id, place=watch.place, places=places,
+                    ledger, watch.trip_id, place=watch.place, places=watch.homes,
                     receivers=receivers, now_s=now_s,
                 )  # fmt: skip
         return breaches
@@ -185,15 +194,22 @@ class Watchtower:
             watch.restless = False
 
 
-def _places(source: Source, agent_id: str) -> dict[int, str]:
-    """By number: how the ledger calls the partitions that an agent may write to.
-
-    The only one has no name, so that what is proven there stays so under another name of the topic.
-    """
+def _homes(source: Source, agent_id: str) -> dict[int, str]:
+    """The partitions that an agent may write to: their numbers, and how the ledger calls them."""
     numbers = source.partitions_of(agent_id)
-    if len(numbers) == 1:
-        return {numbers[0]: trips.ONLY_PLACE}
-    return {number: "{}/{}".format(*source.part(number)) for number in numbers}
+    return {number: _place(source, number, len(numbers)) for number in numbers}
+
+
+def _place(source: Source, number: int, topics: int) -> str:
+    """How the ledger calls a partition.
+
+    Of a single topic it is the number alone, so that what is proven there stays so under another
+    name of the topic; and the first has no name, as the only one of a log.
+    """
+    topic, partition = source.part(number)
+    if topics == 1:
+        return str(partition) if partition else trips.FIRST_PLACE
+    return f"{topic}/{partition}"
 
 
 def _breach(watch: Watch, part: Part, event: ActionEvent, offset: int) -> Anomaly:

@@ -241,14 +241,14 @@ class Worker:
         needed.update(owned.shard.silence.due.by(latest_s))
         if missing := owned.absent(needed):
             self._durably(lambda: owned.admit(self.store, missing))
-        feed, watches = owned.feed, self.watchtower.watches
+        feed, followed = owned.feed, self.watchtower.followed
         kept_at_s = time.time() if self.keeps_history else None
         found: list[Anomaly] = []
         for event, raw, offset, log_s in events:
             if anomalies := feed(event, raw, offset, log_s, kept_at_s):
                 found.extend(anomalies)
-            if watches and event.agent_id in watches:
-                self.watchtower.see(owned.number, event, offset, log_s)
+            if followed and event.agent_id in followed:
+                self.watchtower.see(self.source, owned.number, event, offset, log_s)
         if events:
             owned.watermark_s = max(owned.watermark_s, events[-1][3])
             homes = self.source.partitions_of(events[-1][0].agent_id)

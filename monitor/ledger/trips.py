@@ -34,8 +34,8 @@ from monitor.ledger.probation import end_probation, probation_over
 from monitor.ledger.takeover import take_over
 from monitor.ledger.trip import Point, Trip, automatic_since, get, list_trips
 from monitor.ledger.watching import (
+    FIRST_PLACE,
     NOTHING_SEEN,
-    ONLY_PLACE,
     Attempts,
     Watched,
     count_attempts,
@@ -48,8 +48,8 @@ from monitor.store.schema import trips
 from monitor.store.sql import storable
 
 __all__ = [
+    "FIRST_PLACE",
     "NOTHING_SEEN",
-    "ONLY_PLACE",
     "REGISTRY",
     "Attempts",
     "Leased",

@@ -13,8 +13,8 @@ from monitor.store.schema import agents as agents_table
 from monitor.store.schema import trips, watches
 from monitor.store.sql import advance, upsert
 
-ONLY_PLACE: Final = ""
-"""How a partition is called where the agent can be in no other."""
+FIRST_PLACE: Final = ""
+"""How the first partition of the only topic, or a log, is called."""
 TELL_EVERY_S: Final = 60.0
 """While an agent acts on that was cut off, people are told so often."""
 
@@ -103,7 +103,7 @@ def record_watch(
     connection: Connection,
     trip_id: str,
     *,
-    place: str = ONLY_PLACE,
+    place: str = FIRST_PLACE,
     effective: Sequence[float],
     early: Sequence[float] = (),
     refused: int,
@@ -214,8 +214,8 @@ def mark_silent(
     connection: Connection,
     trip_id: str,
     *,
-    place: str = ONLY_PLACE,
-    places: Collection[str] = (ONLY_PLACE,),
+    place: str = FIRST_PLACE,
+    places: Collection[str] = (FIRST_PLACE,),
     receivers: Sequence[str],
     now_s: float,
 ) -> bool:
@@ -228,7 +228,8 @@ def mark_silent(
     place
         Which partition.
     places
-        All that the agent may write to: it is silent once each of them shows it.
+        All that the agent may write to: it is silent once each of them shows it, and each other
+        one that it was seen in.
     """
     about = trip.get(connection, trip_id)
     agents.lock(connection, about.agent_id, now_s)
@@ -237,7 +238,9 @@ def mark_silent(
         return False
     seen = _seen(connection, trip_id, place)
     _store(connection, trip_id, place, seen._replace(quiet=True))
-    if not all(_seen(connection, trip_id, one).quiet for one in places):
+    of_trip = select(watches.c.place, watches.c.quiet).where(watches.c.trip_id == trip_id)
+    shown = dict(iter(connection.execute(of_trip)))
+    if not all(shown.values()) or not shown.keys() >= {*places}:
         return False
     if about.state is AgentState.CONTAINED:
         agents.enter(connection, about.agent_id, step(about.state, Cause.QUIET), now_s)

@@ -113,6 +113,21 @@ def check(ledger: Connection, mine: Claim) -> None:
         raise ShardLostError
 
 
+def lock(state: Connection, mine: Claim) -> int:
+    """Lock the shard for this state transaction; returns the offset of its last checkpoint.
+
+    Raises
+    ------
+    ShardLostError
+        If it is no longer ours.
+    """
+    row = state.execute(_shard_row(mine).with_for_update()).one_or_none()
+    if row is None or row.epoch != mine.epoch:
+        raise ShardLostError
+    saved: int = row.next_offset
+    return saved
+
+
 def profile_row(mine: Claim, profile: Profile) -> dict[str, Any]:
     """A profile as it is stored."""
     body = ormsgpack.packb(profile.dump())
@@ -154,8 +169,7 @@ def save(
     ShardLostError
         If the shard is no longer ours, or a checkpoint further on is stored.
     """
-    row = state.execute(_shard_row(mine).with_for_update()).one_or_none()
-    if row is None or row.epoch != mine.epoch or row.next_offset > place.next_offset:
+    if lock(state, mine) > place.next_offset:
         raise ShardLostError
     for start in range(0, len(rows), _MAX_ROWS):
         upsert(state, profiles, rows[start : start + _MAX_ROWS])
@@ -204,7 +218,7 @@ def load_profiles(
         ).all()
         for agent_id, checksum, body in rows:
             try:
-                found.append(_profile(agent_id, checksum, body, rules))
+                found.append(read_profile(agent_id, checksum, body, rules))
             except ProfileError as error:
                 damaged.append(Damaged(agent_id, body, str(error)))
     return found, damaged
@@ -223,12 +237,19 @@ def read_profiles(
         query = query.where(profiles.c.role == role)
     for row in state.execute(query):
         try:
-            yield _profile(row.agent_id, row.checksum, row.body, rules)
+            yield read_profile(row.agent_id, row.checksum, row.body, rules)
         except ProfileError as error:
             log.warning("profile of agent %r is damaged (%s): passed over", row.agent_id, error)
 
 
-def _profile(agent_id: str, checksum: bytes, body: bytes, rules: Rules) -> Profile:
+def read_profile(agent_id: str, checksum: bytes, body: bytes, rules: Rules) -> Profile:
+    """A profile as it is stored.
+
+    Raises
+    ------
+    ProfileError
+        If it is damaged.
+    """
     if len(body) > MAX_BODY_BYTES:
         raise ProfileError(f"{len(body)} bytes; at most {MAX_BODY_BYTES} are taken")
     if _checksum(body) != checksum:

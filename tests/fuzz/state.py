@@ -79,7 +79,7 @@ def _check(row: tuple[str, bytes | None]) -> None:
 
 def _check_profile(body: bytes) -> None:
     try:
-        profile = shards._profile("payroll-1", shards._checksum(body), body, _POLICY.rules)
+        profile = shards.read_profile("payroll-1", shards._checksum(body), body, _POLICY.rules)
     except ProfileError:
         return
     shard = Shard("topic", 0, _POLICY)
