@@ -1,7 +1,7 @@
 """Settings of where events come from, and of how Kafka is reached."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
@@ -65,6 +65,9 @@ class KafkaConfig(Section):
     group_id: str = "tripswitch"
     """Processes of one group share the topic's partitions. With another name the position is kept:
     it is in the store."""
+    group_instance_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")] | None = None
+    """Makes this process a static member, by a name of its own in the group: when it is back within
+    `session_timeout_s`, nobody else's partitions moved. Example: `"tripswitch-0"`"""
     client_id: str = "tripswitch"
     """How the brokers name us in their logs and quotas."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"

@@ -65,6 +65,8 @@ def consumer_settings(config: KafkaConfig) -> dict[str, Any]:
         "fetch.wait.max.ms": FETCH_MAX_WAIT_MS,
         "queued.max.messages.kbytes": _QUEUED_KBYTES,
     }
+    if config.group_instance_id is not None:
+        shared["group.instance.id"] = config.group_instance_id
     if config.security_protocol.startswith("SASL"):
         assert config.sasl_password is not None
         shared["sasl.mechanism"] = config.sasl_mechanism
@@ -89,6 +91,8 @@ def as_kafka_python(error: Any) -> Exception:
     code, said = error.code(), error.str()
     if code > 0:
         made: Exception = kafka_errors.for_code(code)(said)
+    elif code == error._FATAL and "group.instance.id" in said:  # it tells no code beside
+        made = kafka_errors.FencedInstanceIdError(said)
     elif code == error._AUTHENTICATION:
         made = kafka_errors.SaslAuthenticationFailedError(said)
     elif code in (error._TRANSPORT, error._ALL_BROKERS_DOWN, error._TIMED_OUT, error._RESOLVE):
@@ -102,7 +106,9 @@ def is_transient(error: Any) -> bool:
     """Whether waiting may help against a `confluent_kafka.KafkaError`."""
     if error.code() > 0:
         return kafka_client.is_transient(as_kafka_python(error))
-    return not error.fatal() and error.code() not in (error._AUTHENTICATION, error._SSL)
+    # of a fatal error `fatal` tells only where it came with a result
+    for_good = (error._AUTHENTICATION, error._SSL, error._FATAL)
+    return not error.fatal() and error.code() not in for_good
 
 
 def is_out_of_range(error: Any) -> bool:

@@ -73,6 +73,7 @@ def make_consumer(config: KafkaConfig, **settings: Any) -> Consumer:
         KafkaConsumer,
         config,
         group_id=config.group_id,
+        group_instance_id=config.group_instance_id,
         enable_auto_commit=False,
         allow_auto_create_topics=False,
         partition_assignment_strategy=(CooperativeStickyAssignor,),
@@ -234,6 +235,9 @@ def explain(error: Exception, config: KafkaConfig, subject: str) -> str:
         case kafka_errors.AuthorizationError():
             user = config.sasl_username or "an anonymous user"
             return f"{where} does not let {user} use {subject} ({said}); grant it by Kafka's ACLs"
+        case kafka_errors.FencedInstanceIdError():
+            taken = f"another process is {config.group_instance_id!r} in this group, too"
+            return f"{where}: {taken}: give each its own kafka.group_instance_id"
         case kafka_errors.UnknownTopicOrPartitionError():
             return f"{where}: {subject} does not exist; create it, or name another in the settings"
         case kafka_errors.KafkaConfigurationError() | kafka_errors.UnsupportedCodecError():

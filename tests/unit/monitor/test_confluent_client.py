@@ -52,6 +52,7 @@ def test_it_reads_as_kafka_python_does() -> None:
         ("_AUTHENTICATION", "refused the password of 'tripswitch'", False),
         ("_ALL_BROKERS_DOWN", "did not answer within 10 s", True),
         ("_MAX_POLL_EXCEEDED", "topic t", True),
+        ("_FATAL", "topic t", False),
     ],
 )
 def test_errors_are_told_alike(code: str, said: str, transient: bool) -> None:
