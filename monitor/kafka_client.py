@@ -52,8 +52,7 @@ def partition(topic: str, number: int) -> Partition:
 
 def key_hash(key: bytes) -> int:
     """The hash by which Kafka's default partitioner places a key: murmur2, made positive."""
-    hashed: int = murmur2(key)
-    return hashed & 0x7FFFFFFF
+    return int(murmur2(key)) & 0x7FFFFFFF
 
 
 def offset_to_commit(next_offset: int) -> Any:
@@ -236,7 +235,7 @@ def explain(error: Exception, config: KafkaConfig, subject: str) -> str:
             user = config.sasl_username or "an anonymous user"
             return f"{where} does not let {user} use {subject} ({said}); grant it by Kafka's ACLs"
         case kafka_errors.FencedInstanceIdError():
-            taken = f"another process is {config.group_instance_id!r} in this group, too"
+            taken = f"another process is {config.group_instance_id!r}, too"
             return f"{where}: {taken}: give each its own kafka.group_instance_id"
         case kafka_errors.UnknownTopicOrPartitionError():
             return f"{where}: {subject} does not exist; create it, or name another in the settings"

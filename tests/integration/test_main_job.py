@@ -13,7 +13,7 @@ from monitor import config, policies
 from monitor.config import StoreConfig
 from monitor.replay import Replay
 from monitor.store import Store, schema
-from monitor.store.schema import anomalies, claims, outbox, shards
+from monitor.store.schema import anomalies, outbox, shards
 from tests.conftest import PARTITIONS
 from tests.kit.broker import Broker
 from tests.kit.daemon import Daemon, tripswitch
@@ -117,42 +117,6 @@ def test_killed_five_times_it_finds_exactly_what_a_replay_finds(
             told = list(ledger.execute(select(outbox.c.delivery_id)).scalars())
     assert sorted(found) == sorted(expected)
     assert len(told) == len(set(told)) > 0
-
-
-def test_two_processes_share_the_work_and_one_takes_over(
-    kafka: Broker, topic: str, settings: dict[str, str], store_url: str, tmp_path: Path
-) -> None:
-    if store_url.startswith("sqlite"):
-        pytest.skip("SQLite takes one daemon per store")
-    lines = recorded("newtask")[:EVENTS]
-    half = len(lines) // 2
-    expected = expected_ids(settings, topic, lines)
-    both = [Daemon(tmp_path / name, settings) for name in ("a", "b")]
-    first, second = both
-    with closing(Store.open(StoreConfig(url=store_url))) as store:
-        try:
-            for one in both:
-                one.log.parent.mkdir()
-                one.start()
-            total = produce(kafka, topic, lines[:half])
-            first.wait_for(lambda: len(owners(store)) == 2)
-            first.wait_for(lambda: read_up_to(store) >= total // 3)
-            first.kill()
-            total += produce(kafka, topic, lines[half:])
-            second.wait_for(lambda: read_up_to(store) == total)
-            assert second.stop() == 0
-        finally:
-            for one in both:
-                if one.is_running():
-                    one.kill()
-        with store.read() as ledger:
-            found = list(ledger.execute(select(anomalies.c.anomaly_id)).scalars())
-    assert sorted(found) == sorted(expected)
-
-
-def owners(store: Store) -> set[str]:
-    with store.read() as ledger:
-        return set(ledger.execute(select(claims.c.owner)).scalars())
 
 
 def test_a_kill_order_survives_that_everything_is_down(

@@ -10,6 +10,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+import psutil  # type: ignore[import-untyped]
 import psycopg
 import pytest
 from sqlalchemy import make_url
@@ -72,6 +73,24 @@ class Postgres:
         """Start it again under the same URLs."""
         if self._server is not None:
             self._server.ensure_postgres_running()
+
+    def freeze(self) -> None:
+        """Stop answering while connections stay open."""
+        for process in self._processes():
+            process.suspend()
+
+    def thaw(self) -> None:
+        """Go on after `freeze`."""
+        for process in self._processes():
+            process.resume()
+
+    def _processes(self) -> list[psutil.Process]:
+        """The server's, the one first that starts the others."""
+        if self._server is None:
+            pytest.skip("needs the tests' own PostgreSQL: it is frozen")
+        number = (self._server.pgdata / "postmaster.pid").read_text().split()[0]
+        first = psutil.Process(int(number))
+        return [first, *first.children(recursive=True)]
 
     def close(self) -> None:
         """Stop it and delete its data."""

@@ -166,6 +166,29 @@ def test_a_late_event_is_scored_and_counted_as_late() -> None:
     assert (one.tally.late, one.profiles["a"].events) == (2, 3)
 
 
+@settings(max_examples=20)
+@given(steps, st.sampled_from([-72 * HOUR_S, -90.0, 250.0]))
+def test_a_clock_that_is_off_is_its_own_agents_matter(some: list[Step], skew_s: float) -> None:
+    both, alone = Shard("log", 0, POLICY), Shard("log", 0, POLICY)
+    found: list[str] = []
+    expected: list[str] = []
+    at_s = START_S
+    for number, (agent, tool, target, wait, size) in enumerate(some):
+        at_s += wait
+        acted_s = at_s + skew_s if agent == "a" else at_s
+        fields = {"agent_id": agent, "tool": tool, "target": target, "bytes_out": size}
+        made, raw = event(number, acted_s, **fields), raw_event(number, acted_s, **fields)
+        found += [one.anomaly_id for one in both.feed(made, raw, number) if one.agent_id == "b"]
+        if agent == "b":
+            expected += [one.anomaly_id for one in alone.feed(made, raw, number)]
+    assert found == expected
+    if (
+        "b" in alone.profiles and skew_s < 0
+    ):  # one ahead gives the others time before they are missed
+        dumps = [ormsgpack.packb(one.profiles["b"].dump()) for one in (both, alone)]
+        assert dumps[0] == dumps[1]
+
+
 def test_one_agents_terms_never_excuse_anothers() -> None:
     one = Shard("log", 0, POLICY)
     play(one, [("a", "send", "x", 60, 1)] * 50)

@@ -19,11 +19,11 @@ from monitor.health_probes import WorkerProbe
 from monitor.ledger import actions
 from monitor.store import Store
 from monitor.store.schema import actions as actions_table
+from tests.kit.cramped import limit
 from tests.kit.stream import odd_stream
 from tests.unit.monitor.test_worker import make, replayed, stored
 
 PATIENCE_S = 90.0
-_ALL_THE_WORLD = 2**30
 
 
 class Disk:
@@ -32,9 +32,8 @@ class Disk:
     full = False
 
     def limit(self, connection: Connection) -> None:
-        """Told to each transaction at its begin; what a file has already it keeps."""
-        pages = 1 if self.full else _ALL_THE_WORLD
-        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+        """Told to each transaction at its begin."""
+        limit(connection, is_full=self.full)
 
 
 @pytest.fixture

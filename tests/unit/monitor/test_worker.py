@@ -24,6 +24,7 @@ from monitor.timing import Timing
 from monitor.watchtower import Watchtower
 from monitor.worker import Worker
 from tests.kit.events import raw_event
+from tests.kit.fault_stream import fault_stream
 from tests.kit.stream import odd_stream
 
 POLICY = Policy.of(Budget(200.0))
@@ -80,7 +81,8 @@ def test_the_live_run_finds_what_the_replay_finds(store: Store, tmp_path: Path) 
 def test_crashes_neither_forget_nor_repeat_nor_skip(
     store: Store, tmp_path: Path, seed: int
 ) -> None:
-    rng, lines, log = random.Random(seed), odd_stream(1500, seed=seed), tmp_path / "events.jsonl"
+    rng, log = random.Random(seed), tmp_path / "events.jsonl"
+    lines = list(fault_stream(rng, 1500, 7))  # also late, out of order, and sent twice
     written = 0
     while written < len(lines):
         some = rng.randrange(1, len(lines) // 4)
@@ -95,6 +97,23 @@ def test_crashes_neither_forget_nor_repeat_nor_skip(
         opened = list(ledger.execute(select(alerts.c.alert_id)).scalars())
     assert sorted(stored(store)) == sorted(replayed(lines))
     assert len(told) == len(set(told)) >= len(opened) > 0
+
+
+def test_what_a_producer_sends_again_after_a_restart_is_passed_over(
+    store: Store, tmp_path: Path
+) -> None:
+    lines, log = odd_stream(400), tmp_path / "events.jsonl"
+    log.write_bytes(b"\n".join(lines) + b"\n")
+    first = make(store, log)
+    drain(first)
+    before = stored(store)
+    with log.open("ab") as file:
+        file.write(b"\n".join(lines[-30:]) + b"\n")
+    second = make(store, log)
+    drain(second)
+    assert second.counts.events + second.counts.rejected == 30
+    assert second.counts.repeats == second.counts.events > 20
+    assert stored(store) == before
 
 
 def test_a_second_owner_stops_the_first(store: Store, tmp_path: Path) -> None:
