@@ -99,20 +99,20 @@ class Watchtower:
         place = _place(source, partition, len(homes))
         so_far = trip.seen.get(place, trips.NOTHING_SEEN)
         watch = self.watches.get(trip.agent_id, {}).get(partition)
-        if watch is None or watch.trip_id != trip.trip_id or watch.homes != {*homes.values()}:
+        if watch is None or watch.trip_id != trip.trip_id:
             watch = Watch(
                 trip_id=trip.trip_id,
                 agent_id=trip.agent_id,
                 partition=partition,
                 place=place,
-                homes=frozenset(homes.values()),
+                homes=frozenset(),
                 ordered_at_s=trip.ordered_at,
                 held_at_s=None,
                 silent=so_far.quiet,
                 watched_to=so_far.watched_to,
                 last_effective_log_s=trip.last_effective_at or 0.0,
             )
-        watch.held_at_s = trip.held_at
+        watch.homes, watch.held_at_s = frozenset(homes.values()), trip.held_at
         if watch.held_at_s is not None and watch.end_offset is None:
             try:
                 watch.end_offset = source.end_offset(watch.partition)

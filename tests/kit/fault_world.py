@@ -6,7 +6,7 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -232,10 +232,11 @@ class FaultWorld:
             found = admin.list_group_offsets([self.topic])[self.topic]
         return {there.partition: told.offset for there, told in found.items()}
 
-    def owners(self) -> Counter[str]:
-        """How many partitions each process has claimed."""
+    def are_readers(self, daemons: Sequence[Daemon]) -> bool:
+        """Whether each of these has claimed a partition, and nobody else has any."""
         with self.store.read() as ledger:
-            return Counter(ledger.execute(select(claims.c.owner)).scalars())
+            owners = ledger.execute(select(claims.c.owner)).scalars()
+            return {int(owner.split(":")[-2]) for owner in owners} == {d.pid for d in daemons}
 
     def is_read(self) -> bool:
         """Whether every record was read, and is covered by a checkpoint."""

@@ -89,20 +89,20 @@ def disk_full(world: FaultWorld) -> None:
 def daemon_frozen(world: FaultWorld) -> None:
     """A daemon freezes until its partitions have moved, and goes on: it must write nothing."""
     frozen, *others = world.daemons
+    world.until(lambda: world.are_readers(world.daemons), "every daemon reads")
     world.produce()
     world.pause(0.5)
-    before = set(world.owners())
     frozen.freeze()
     try:
         if not others:
             time.sleep(2 * _SESSION_S)
             return
-        world.until(lambda: len(world.owners()) == 1, "the others have claimed its partitions")
+        world.until(lambda: world.are_readers(others), "the others have claimed its partitions")
         world.until(world.is_read, "the others have read what it had")
         written = _written(world)
     finally:
         frozen.thaw()
-    world.until(lambda: set(world.owners()) == before, "it is back")
+    world.until(lambda: world.are_readers(world.daemons), "it is back")
     assert _written(world) == written
 
 

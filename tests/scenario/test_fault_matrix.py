@@ -107,7 +107,7 @@ def test_whatever_fails_nothing_is_lost_doubled_or_made_up(
     world.produce()
     for daemon in world.daemons:
         daemon.start()
-    world.until(lambda: len(world.owners()) == len(world.daemons), "every daemon reads")
+    world.until(lambda: world.are_readers(world.daemons), "every daemon reads")
     for name in world.chance.sample(faults, len(faults)) if FULL else faults:
         world.tell(name)
         FAULTS[kind][name](world)
