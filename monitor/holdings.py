@@ -1,8 +1,10 @@
 """The holdings: the shards that this process owns, how they come, are saved, and go."""
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -18,6 +20,9 @@ from monitor.watchtower import Watchtower
 
 log = logging.getLogger(__name__)
 
+AGAIN_S: Final = 10.0
+"""By then a process that is out of its group has been told so."""
+
 
 @dataclass(slots=True)
 class Holdings:
@@ -27,6 +32,8 @@ class Holdings:
     ----------
     owned
         By the partition's number within the source.
+    refused
+        Partitions that a later claim took: when to see whether they are ours all the same.
     """
 
     source: Source
@@ -35,6 +42,7 @@ class Holdings:
     counts: Counts
     pulse: Pulse
     owned: dict[int, Owned] = field(default_factory=dict)
+    refused: dict[int, float] = field(default_factory=dict)
 
     def claim(self, partition: int, policy: Policy, owner: str) -> None:
         """Take a shard over, and have the source go on from where it was saved.
@@ -45,13 +53,27 @@ class Holdings:
             If a later claim was faster.
         """
         part = self.source.part(partition)
+        self.refused[partition] = time.monotonic() + AGAIN_S  # unless it succeeds
         owned, place = Owned.take(self.store, *part, policy, owner)
+        del self.refused[partition]
         owned.number = partition
         self.owned[partition] = owned
         owned.next_offset = self.source.start(partition, place)
         begin = place and self.source.describe(partition, place.next_offset)
         at = begin or "its start"
         log.info("claimed %s/%d, epoch %d, going on at %s", *part, owned.claim.epoch, at)
+
+    def wrongly_lost(self) -> list[int]:
+        """Partitions that were claimed by another process some time ago, and are ours all the same.
+
+        So it is after one woke up with an assignment of yesterday, claimed by it, and was told then
+        that it is out of the group: nobody else would read them again.
+        """
+        now_s = time.monotonic()
+        due = [partition for partition, at_s in self.refused.items() if now_s >= at_s]
+        for partition in due:
+            self.refused[partition] = now_s + AGAIN_S
+        return [partition for partition in due if self.source.is_ours(partition)]
 
     def check(self, ledger: Connection, partitions: Sequence[int]) -> None:
         """See to it that what is written with this transaction is about shards of ours.
@@ -113,6 +135,7 @@ class Holdings:
 
     def let_go(self, partition: int) -> bool:
         """Forget a shard, saving nothing; tells whether it was ours."""
+        self.refused.pop(partition, None)
         self.watchtower.forget(partition)
         return self.owned.pop(partition, None) is not None
 
@@ -121,3 +144,4 @@ class Holdings:
         log.error("%s was claimed by another process: dropped, nothing of it is saved", shard)
         self.pulse.refuse(shard)
         self.let_go(partition)
+        self.refused[partition] = time.monotonic() + AGAIN_S

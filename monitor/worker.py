@@ -217,9 +217,10 @@ class Worker:
             if self._holdings.let_go(partition):
                 part = self.source.part(partition)
                 log.info("lost %s/%d; nothing of it is saved any more", *part)
-        for partition in assigned:
+        again = self._holdings.wrongly_lost()
+        for partition in (*assigned, *again):
             self._durably(partial(self._holdings.claim, partition, self.policy, self.owner))
-        return {*lost, *assigned}
+        return {*lost, *assigned, *again}
 
     def _consume(self, owned: Owned, chunk: Chunk) -> list[Anomaly]:
         """Feed a chunk to its shard, a slice at a time."""

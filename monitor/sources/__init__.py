@@ -65,6 +65,21 @@ class Gone(NamedTuple):
     last: str = ""
 
 
+class Whole:
+    """What a source is alike that nobody hands out in parts: one daemon reads it."""
+
+    gone = Gone()
+
+    def take_lost(self) -> list[int]:
+        """Nothing is ever lost."""
+        return []
+
+    def is_ours(self, partition: int) -> bool:
+        """Nobody says so: the latest claim decides."""
+        del partition
+        return False
+
+
 class Source(Protocol):
     """A partitioned log that is read from one thread.
 
@@ -95,6 +110,10 @@ class Source(Protocol):
 
     def take_lost(self) -> list[int]:
         """Partitions that are no longer ours since the last call."""
+        ...
+
+    def is_ours(self, partition: int) -> bool:
+        """Whether who hands out partitions has it so by now; False where nobody does."""
         ...
 
     def start(self, partition: int, place: Place | None) -> int:

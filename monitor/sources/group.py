@@ -43,10 +43,11 @@ class GroupSource(ABC):
         self.name = str(self._topics)
         self._kafka = kafka
         self._start_at = source.start
-        self._marks = threading.Lock()  # over the three sets: rebalances may be told elsewhere
+        self._marks = threading.Lock()  # over the four sets: rebalances may be told elsewhere
         self._started: set[int] = set()
         self._assigned: set[int] = set()
         self._lost: set[int] = set()
+        self._ours: set[int] = set()
         self._held = False
         self.gone = Gone()
         self._began_with: dict[str, int] = {}
@@ -114,6 +115,17 @@ class GroupSource(ABC):
         with self._marks:
             taken, self._lost = sorted(self._lost), set()
         return taken
+
+    def is_ours(self, partition: int) -> bool:
+        """See `Source.is_ours`; where no broker answers, nobody knows whose it is by now."""
+        with self._marks:
+            if partition not in self._ours:
+                return False
+        try:
+            self.end_offset(partition)
+        except SourceError:
+            return False
+        return True
 
     def start(self, partition: int, place: Place | None) -> int:
         """See `Source.start`. Does nothing for a partition that was lost meanwhile."""
@@ -192,14 +204,17 @@ class GroupSource(ABC):
         return f"topic {there.topic}, partition {there.partition}, offset {offset}"
 
     def _mark_assigned(self, places: Iterable[Partition]) -> None:
+        numbers = set(map(self._topics.number, places))
         with self._marks:
-            self._assigned.update(map(self._topics.number, places))
+            self._assigned |= numbers
+            self._ours |= numbers
 
     def _mark_lost(self, places: Iterable[Partition]) -> None:
         numbers = set(map(self._topics.number, places))
         with self._marks:
             self._started -= numbers
             self._assigned -= numbers
+            self._ours -= numbers
             self._lost |= numbers
 
     def _go_on_after_gap(self, wanted: Mapping[Partition, int]) -> None:

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from monitor.config import state_dir
 from monitor.config_source import SourceConfig
-from monitor.sources import Chunk, Gone, Part, Place, SourceError
+from monitor.sources import Chunk, Part, Place, SourceError, Whole
 from monitor.sources.lines import READ_BYTES, Line, LineSplitter, end_of_last_line
 from monitor.sources.rotation import HEAD_BYTES, FileMark, find, open_file, written_after
 
@@ -39,7 +39,7 @@ def log_path(config: SourceConfig) -> Path:
     return (config.path or state_dir() / "events.jsonl").absolute()
 
 
-class LogFileSource:
+class LogFileSource(Whole):
     """Implements `monitor.sources.Source` with one partition. The file need not exist yet.
 
     Parameters
@@ -51,8 +51,6 @@ class LogFileSource:
     clock
         Gives the time at which a line was read, in seconds since the epoch.
     """
-
-    gone = Gone()
 
     def __init__(
         self, path: Path, start_at: str = "earliest", clock: Callable[[], float] = time.time
@@ -93,10 +91,6 @@ class LogFileSource:
         """See `Source.take_assigned`: its one partition, once."""
         taken, self._assigned = self._assigned, []
         return taken
-
-    def take_lost(self) -> list[int]:
-        """Nothing: one daemon reads a log."""
-        return []
 
     def start(self, partition: int, place: Place | None) -> int:
         """See `Source.start`. A place without notes is from before the file was there."""

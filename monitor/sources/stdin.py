@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from monitor.sources import Chunk, Gone, Part, Place, SourceError
+from monitor.sources import Chunk, Part, Place, SourceError, Whole
 from monitor.sources.lines import READ_BYTES, Line, LineSplitter
 
 PARTITION: Final = 0
@@ -16,7 +16,7 @@ PARTITION: Final = 0
 log = logging.getLogger(__name__)
 
 
-class StdinSource:
+class StdinSource(Whole):
     """Implements `monitor.sources.Source`: one partition, whose offsets are line numbers from 0.
 
     Standard input cannot be read again, so `start` cannot go back to a place. It only goes on
@@ -31,7 +31,6 @@ class StdinSource:
     """
 
     name = "stdin"
-    gone = Gone()
 
     def __init__(self, fd: int | None = None, clock: Callable[[], float] = time.time) -> None:
         self._fd = sys.stdin.fileno() if fd is None else fd
@@ -61,10 +60,6 @@ class StdinSource:
         """See `Source.take_assigned`: its one partition, once."""
         taken, self._assigned = self._assigned, []
         return taken
-
-    def take_lost(self) -> list[int]:
-        """Nothing: nobody else can read our standard input."""
-        return []
 
     def start(self, partition: int, place: Place | None) -> int:
         """Begin with the next line that comes, numbered from `place` on."""
