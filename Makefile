@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+RIVALS := .cache/rivals
 
 # Compiled modules are kept, wherever the surroundings say otherwise: tests start a hundred processes.
 export PYTHONDONTWRITEBYTECODE :=
@@ -43,7 +44,13 @@ format: $(READY) ## put the code into form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(READY) ## measure the worker against a bare loop on a real broker; JSON on stdout
+# What the worker is compared with binds other versions of its libraries.
+$(RIVALS)/.ready: tests/bench/rivals/requirements.lock $(READY)
+	$(PYTHON) -m venv $(RIVALS)
+	$(BIN)/uv pip install --quiet --python $(RIVALS)/bin/python --compile-bytecode --require-hashes -r $<
+	@touch $@
+
+bench: $(READY) $(RIVALS)/.ready ## measure the worker against a bare loop, Quix Streams and Bytewax; JSON on stdout
 	@$(BIN)/python -m tests.bench.throughput $(ARGS)
 
 bench-detection: $(READY) ## measure what detection catches and costs; JSON on stdout

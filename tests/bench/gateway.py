@@ -3,7 +3,8 @@
 A real `tripswitch serve` on SQLite is asked at a steady rate over several connections, as it
 stands and while a worker in a process of its own reads, judges, stores and checkpoints as fast as
 it can. Each wait counts from the moment at which the question was due, so that a stall is felt by
-every question behind it. Rounds alternate. Prints one JSON object.
+every question behind it. What the questions cost the worker shows against a round in which it is
+alone. Rounds alternate. Prints one JSON object.
 
     make bench-gateway ARGS="--rate 200 --seconds 20 --rounds 3"
 """
@@ -42,6 +43,7 @@ AGENTS: Final = 500
 GRANTS_EACH: Final = 20
 """Of which half have expired."""
 CONNECTIONS: Final = 4
+SUBJECTS: Final = ("idle", "busy", "alone")
 EVENTS_PER_S: Final = 40_000
 """More than a worker reads, so that it is busy to the end of a round."""
 
@@ -69,27 +71,37 @@ def compare(directory: Path, rate: float, seconds: float, rounds: int) -> dict[s
     _write_events(log, int(EVENTS_PER_S * (seconds + 5)))
     waits_ms: dict[str, list[float]] = {"idle": [], "busy": []}
     p99_ms: dict[str, list[float]] = {"idle": [], "busy": []}
-    speeds = []
+    speeds: dict[str, list[float]] = {"busy": [], "alone": []}
     with _Server(url) as address:
         _ask(address, secret, rate, 2.0)  # until everything is loaded
         for number in range(rounds):
-            for subject in ("idle", "busy") if number % 2 == 0 else ("busy", "idle"):
-                if subject == "busy":
-                    again = directory / f"events-{number}.jsonl"
+            for subject in SUBJECTS if number % 2 == 0 else reversed(SUBJECTS):
+                waits: list[float] = []
+                if subject == "idle":
+                    waits = _ask(address, secret, rate, seconds)
+                else:
+                    again = directory / f"events-{subject}-{number}.jsonl"
                     again.hardlink_to(log)  # by another name, it is read from its beginning
                     with _Busy(url, again) as busy:
-                        waits = _ask(address, secret, rate, seconds)
-                    speeds.append(busy.events_per_s)
-                else:
-                    waits = _ask(address, secret, rate, seconds)
+                        if subject == "busy":
+                            waits = _ask(address, secret, rate, seconds)
+                        else:
+                            time.sleep(seconds)
+                    speeds[subject].append(busy.events_per_s)
+                if not waits:
+                    continue
                 waits_ms[subject] += waits
                 p99_ms[subject].append(_quantile(waits, 0.99))
                 print(f"round {number + 1} {subject}: {_figures(waits)}", file=sys.stderr)
+    slowed = [b / a for b, a in zip(speeds["busy"], speeds["alone"], strict=True)]
     ratios = [b / i for b, i in zip(p99_ms["busy"], p99_ms["idle"], strict=True)]
     return {
         "wait_ms": {subject: _figures(waits) for subject, waits in waits_ms.items()},
-        "ratio": {"busy_to_idle_p99": round(statistics.median(ratios), 2)},
-        "worker_events_per_s": round(statistics.median(speeds)),
+        "ratio": {
+            "busy_to_idle_p99": round(statistics.median(ratios), 2),
+            "worker_to_alone": round(statistics.median(slowed), 2),
+        },
+        "worker_events_per_s": {s: round(statistics.median(each)) for s, each in speeds.items()},
         "questions_per_s": rate,
         "questions": sum(map(len, waits_ms.values())),
         "rounds": rounds,

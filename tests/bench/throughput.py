@@ -4,10 +4,13 @@
 - `worker`: rate, volume and novelty are judged and learned.
 - `worker_full`: every detector, a boundary, declared agents, holds, and the action history.
 - `worker_fast`: as `worker`, read by confluent-kafka.
+- `quix_state`, `bytewax_recovery`: the same rate, volume and novelty on these (`rivals`).
+- `quix_plain`, `bytewax_plain`: the plainest form of them, which does far less.
 
 All read the same records from the same broker, in processes of their own and in alternation, with
 the same fetch settings. A round is timed from the first records to the last record dealt with;
-for the worker that includes every ledger transaction and checkpoint. Prints one JSON object.
+for the worker that includes every ledger transaction and checkpoint, for the others what they keep
+their state with. Latency is that of the whole daemon at a steady rate. Prints one JSON object.
 
     make bench ARGS="--events 200000 --rounds 5"
 """
@@ -47,15 +50,29 @@ RATIOS: Final = {
     "worker_to_bare": ("worker", "bare_loop"),
     "full_to_bare": ("worker_full", "bare_loop"),
     "fast_to_worker": ("worker_fast", "worker"),
+    "worker_to_quix": ("worker", "quix_state"),
+    "worker_to_bytewax": ("worker", "bytewax_recovery"),
+    "worker_to_quix_plain": ("worker", "quix_plain"),
+    "worker_to_bytewax_plain": ("worker", "bytewax_plain"),
 }
-SUBJECTS: Final = ("bare_loop", "worker", "worker_full", "worker_fast")
+RIVALS: Final = {
+    "quix_state": ("quix", "same"),
+    "bytewax_recovery": ("wax", "same"),
+    "quix_plain": ("quix", "plain"),
+    "bytewax_plain": ("wax", "plain"),
+}
+"""Modules of `tests.bench.rivals`, which run by a Python of their own, and their jobs."""
+SUBJECTS: Final = ("bare_loop", "worker", "worker_full", "worker_fast", *RIVALS)
+RIVALS_PYTHON: Final = Path(__file__).resolve().parents[2] / ".cache" / "rivals" / "bin" / "python"
 PARTITIONS: Final = 4
+RATES_PER_S: Final = (1000, 10_000)
+LATENCY_S: Final = 20.0
 
 
 def main() -> None:
     """Run all rounds, or one of them in a process of its own."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--events", type=int, default=200_000)
+    parser.add_argument("--events", type=int, default=25_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--round", nargs=4, metavar=("SUBJECT", "BROKER", "TOPIC", "DIRECTORY"))
     chosen = parser.parse_args()
@@ -89,6 +106,7 @@ def compare(directory: Path, events: int, rounds: int) -> dict[str, Any]:
                 print(f"round {number + 1} {subject}: {events / took:,.0f}/s", file=sys.stderr)
     finally:
         broker.close()
+    latency_ms = {f"{rate}/s": _latency(rate) for rate in RATES_PER_S}
     rates = {s: round(statistics.median(events / t for t in took)) for s, took in seconds.items()}
     ratios = {
         name: [t / o for o, t in zip(seconds[one], seconds[than], strict=True)]
@@ -97,18 +115,37 @@ def compare(directory: Path, events: int, rounds: int) -> dict[str, Any]:
     return {
         "events_per_s": rates,
         "ratio": {name: round(statistics.median(each), 3) for name, each in ratios.items()},
+        "latency_ms": latency_ms,
         "events": events,
         "rounds": rounds,
     }
 
 
 def _round(subject: str, broker: str, topic: str, directory: Path, events: int) -> float:
-    command = [sys.executable, "-m", "tests.bench.throughput", "--events", str(events)]
-    command += ["--round", subject, broker, topic, str(directory)]
+    if subject in RIVALS:
+        module, job = RIVALS[subject]
+        command = [str(RIVALS_PYTHON), "-m", f"tests.bench.rivals.{module}", job]
+        command += [broker, topic, str(events), str(directory)]
+    else:
+        command = [sys.executable, "-m", "tests.bench.throughput", "--events", str(events)]
+        command += ["--round", subject, broker, topic, str(directory)]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     if ended.returncode:
         raise SystemExit(f"{subject} failed:\n{ended.stderr[-3000:]}")
     return float(json.loads(ended.stdout)["seconds"])
+
+
+def _latency(rate: int) -> dict[str, Any]:
+    """From an event to its alert and order, both durable by then, at so many events a second."""
+    command = [sys.executable, "-m", "tests.bench.trips", "--recorded", "--rate", str(rate)]
+    command += ["--seconds", str(LATENCY_S)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    if ended.returncode:
+        return {"failed": ended.stderr.strip().splitlines()[-1:]}
+    found = json.loads(ended.stdout)["steady"]
+    durable = found["ms"]["event to registry revoked"]
+    print(f"{rate} events a second: {durable}", file=sys.stderr)
+    return {"sent_per_s": found["sent_per_s"], "trips": found["trips"], **durable}
 
 
 def _produce(broker: str, topic: str, events: int) -> None:
