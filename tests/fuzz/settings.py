@@ -27,7 +27,7 @@ def _line(was: str) -> st.SearchStrategy[str]:
     return st.one_of(
         st.sampled_from(["", f"{was}\n{was}"]),
         st.text(max_size=30),
-        (other | odd | deep).map(f"{name} = {{}}".format),
+        (other | odd | deep).map(lambda value: f"{name} = {value}"),
     )
 
 
