@@ -62,8 +62,10 @@ bench-trips: $(READY) ## measure how fast a rule cuts an agent off; JSON on stdo
 bench-gateway: $(READY) ## measure how long a gateway waits for a decision; JSON on stdout
 	@$(BIN)/python -m tests.bench.gateway $(ARGS)
 
-chaos: $(READY) ## trips while all that can die dies, on both databases: CHAOS_TRIPS=500 CHAOS_SEED=
-	@CHAOS_TRIPS=$(or $(CHAOS_TRIPS),500) CHAOS_SEED=$(CHAOS_SEED) $(BIN)/python -m pytest -s tests/scenario/test_chaos_trips.py $(ARGS)
+chaos: export CHAOS_SEED := $(or $(CHAOS_SEED),$(shell date +%s))
+chaos: $(READY) ## every fault under real daemons, and trips while all dies, on both databases: CHAOS_SEED= CHAOS_TRIPS=200
+	@echo CHAOS_SEED=$(CHAOS_SEED)
+	@CHAOS_FAULTS=1 CHAOS_TRIPS=$(or $(CHAOS_TRIPS),200) $(BIN)/python -m pytest -v -n 3 --dist load tests/scenario/test_chaos_trips.py tests/scenario/test_fault_matrix.py $(ARGS)
 
 chaos-alerts: $(READY) ## kill -9 while alerts are told, on both databases: KILLS=200
 	@TRIPSWITCH_KILLS=$(or $(KILLS),200) $(BIN)/python -m pytest -s tests/scenario/test_killed_while_telling.py $(ARGS)
