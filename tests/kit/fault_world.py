@@ -1,7 +1,6 @@
 """Daemons of one group on one topic, whoever they tell and cut off, and the stream they read."""
 
 import json
-import os
 import random
 import sys
 import time
@@ -12,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import pytest
 from kafka import KafkaAdminClient, KafkaProducer  # type: ignore[import-untyped]
 from sqlalchemy import func, select
 
@@ -25,6 +25,7 @@ from tests.kit.cramped import FLAG_VARIABLE
 from tests.kit.daemon import Daemon
 from tests.kit.fault_stream import fault_stream
 from tests.kit.fickle_gateway import FickleGateway
+from tests.kit.gateway_server import SECRET
 from tests.kit.inbox_server import InboxServer
 from tests.kit.postgres import Postgres
 
@@ -147,9 +148,11 @@ class FaultWorld:
                 checkpoint_s=round(chance.uniform(0.1, 1.0), 1),
             )
         )  # fmt: skip
-        os.environ[_SECRET_VARIABLE] = "tests-only-SECRET"
-        self.config: Config = config.load(file)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(_SECRET_VARIABLE, SECRET)
+            self.config: Config = config.load(file)
         environment = {
+            _SECRET_VARIABLE: SECRET,
             "TRIPSWITCH_CONFIG": str(file),
             "TRIPSWITCH_STORE__URL": store_url,
             FLAG_VARIABLE: str(self.full_disk),
