@@ -16,6 +16,8 @@ from monitor.errors import TripswitchError
 from monitor.store.migrations import upgrade
 
 BUSY_TIMEOUT_S: Final = 5.0
+ABANDONED_S: Final = 20.0
+"""A transaction that rests so long is of a process that froze; others wait for what it locked."""
 
 
 class StoreError(TripswitchError):
@@ -63,6 +65,7 @@ class Store:
                         url, pool_pre_ping=True, connect_args={"connect_timeout": 10}
                     )
                     opened.callback(ledger.dispose)
+                    event.listen(ledger, "connect", _end_what_is_abandoned)
                 upgrade(ledger, "ledger")
                 upgrade(state, "state")
             except (DBAPIError, OSError, TripswitchError) as error:
@@ -126,6 +129,11 @@ class Store:
         finally:
             if self._closed:  # the connection came back after the others were closed
                 engine.pool.dispose()
+
+
+def _end_what_is_abandoned(connection: Any, _record: Any) -> None:
+    connection.execute(f"SET idle_in_transaction_session_timeout = '{ABANDONED_S}s'")
+    connection.commit()
 
 
 def reason(error: BaseException) -> str:

@@ -4,15 +4,18 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text, update
+from sqlalchemy.exc import DBAPIError
 
 from baselines.effect import EffectMap
 from baselines.profile import Profile, Rules
 from monitor.config import StoreConfig
+from monitor.ledger import audit
 from monitor.sources import Place
 from monitor.store import Store, StoreError, schema, shards
 from monitor.store.migrations import revisions, version_table
 from monitor.store.shards import Claim, ShardLostError
 from tests.kit.events import START_S, event
+from tests.kit.postgres import Postgres
 
 RULES = Rules()
 
@@ -81,6 +84,30 @@ def test_what_a_thread_still_uses_when_the_store_closes_is_closed_after_it(store
         reader.execute(text("SELECT 1")).one()
     with pytest.raises(Exception, match=r"closed"):
         raw.cursor().execute("SELECT 1")
+
+
+@pytest.mark.service
+def test_what_a_frozen_process_has_locked_comes_free(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.store.engine.ABANDONED_S", 0.5)
+    url = postgres.new_store()
+    frozen, other = (Store.open(StoreConfig(url=url)) for _ in range(2))
+
+    def lock_and_freeze() -> None:
+        with frozen.ledger() as held:
+            audit.lock(held)
+            with other.ledger() as ledger:
+                audit.lock(ledger)  # waits until the database has given the first one up
+            audit.lock(held)
+
+    with pytest.raises(DBAPIError):
+        lock_and_freeze()
+    with frozen.ledger() as ledger:
+        audit.lock(ledger)
+    frozen.close()
+    other.close()
+    postgres.drop(url)
 
 
 def test_a_store_of_a_newer_version_is_refused_by_name(store: Store, store_url: str) -> None:
