@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final
 
 from baselines.cohort import Cohorts
@@ -12,6 +13,7 @@ from baselines.profile import Profile
 from detectors.fault import Fault, following
 from detectors.finding import Anomaly, Finding, anomaly_id
 from detectors.policy import Policy as Policy
+from detectors.residents import Residents
 from detectors.silence import Silence
 from detectors.snapshot import Snapshot
 
@@ -68,7 +70,7 @@ class Shard:
     source: str
     partition: int
     policy: Policy
-    profiles: dict[str, Profile] = field(default_factory=dict)
+    profiles: Residents = field(init=False)
     dirty: set[str] = field(default_factory=set)
     snapshot: Snapshot[Any] | None = None
     tally: Tally = field(default_factory=Tally)
@@ -80,6 +82,7 @@ class Shard:
     _judges: tuple[Callable[[Observation], Sequence[Finding]], ...] = ()
 
     def __post_init__(self) -> None:
+        self.profiles = Residents(self.policy.rules)
         self._judges = tuple(detector.judge for detector in self.policy.detectors)
 
     def follow(self, policy: Policy) -> None:
@@ -89,7 +92,8 @@ class Shard:
         """
         self.policy = policy
         self._judges = tuple(detector.judge for detector in policy.detectors)
-        self.profiles = {a: p for a, p in self.profiles.items() if not self._is_saved(a)}
+        self.profiles.rules = policy.rules
+        self._forget(filter(self._is_saved, self.profiles))
 
     def admit(self, profiles: Iterable[Profile]) -> None:
         """Take stored profiles into memory."""
@@ -97,12 +101,14 @@ class Shard:
             self.profiles[profile.agent_id] = profile
 
     def forget_beyond(self, most: int) -> None:
-        """Let the least recently seen profiles go that are saved; they load again."""
+        """Let the profiles go that were needed least recently and are saved; they load again."""
         excess = len(self.profiles) - most
         if excess > 0:
-            saved = [p for p in self.profiles.values() if self._is_saved(p.agent_id)]
-            for profile in sorted(saved, key=lambda p: p.last_seen_s)[:excess]:
-                del self.profiles[profile.agent_id]
+            self._forget(islice(filter(self._is_saved, self.profiles), excess))
+
+    def _forget(self, agent_ids: Iterable[str]) -> None:
+        for agent_id in agent_ids:
+            del self.profiles[agent_id]
 
     def changes(self, agent_id: str) -> None:
         """Note that an agent's profile is about to change."""
@@ -133,7 +139,7 @@ class Shard:
             Nearly always empty.
         """
         agent_id, policy, silence = event.agent_id, self.policy, self.silence
-        profile = self.profiles.get(agent_id)
+        profile = self.profiles.wake(agent_id)
         if profile is None:
             profile = self.profiles[agent_id] = Profile(agent_id, policy.rules)
         self.changes(agent_id)
@@ -175,6 +181,7 @@ class Shard:
             anomalies = (*anomalies, *self._missed(time_s, offset))
         if enters:
             silence.wait_for(profile)
+        self.profiles.settle(silence.pulse.watermark_s)
         return anomalies
 
     def _missed(self, time_s: float, offset: int) -> list[Anomaly]:
@@ -183,7 +190,7 @@ class Shard:
         silence = self.silence
         silence.pulse.tick(time_s)
         for agent_id in silence.due.take(time_s):
-            profile = self.profiles.get(agent_id)
+            profile = self.profiles.wake(agent_id)
             if profile is None:  # its row was damaged, and it starts anew
                 continue
             self.changes(agent_id)

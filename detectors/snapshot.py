@@ -1,6 +1,6 @@
 """A snapshot: the profiles of a shard as they stood at one place of the log, put down by and by."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
 from baselines.profile import Profile
@@ -15,27 +15,33 @@ class Snapshot(Generic[KeptT]):
 
     Parameters
     ----------
-    profiles
-        By agent; must stay in memory until what was put down is stored.
+    agent_ids
+        Whose profiles; they must stay in memory until what was put down is stored.
+    look_at
+        The profile of one of them as it is.
     put_down
         Makes of a profile what is kept of it, which later changes do not reach.
 
     Attributes
     ----------
     agent_ids
-        Whose profiles they are.
+        As they were given.
     kept
         What was put down so far.
     """
 
-    __slots__ = ("_put_down", "_waiting", "agent_ids", "kept")
+    __slots__ = ("_look_at", "_put_down", "_waiting", "agent_ids", "kept")
 
     def __init__(
-        self, profiles: Mapping[str, Profile], put_down: Callable[[Profile], KeptT]
+        self,
+        agent_ids: Iterable[str],
+        look_at: Callable[[str], Profile],
+        put_down: Callable[[Profile], KeptT],
     ) -> None:
-        self.agent_ids = frozenset(profiles)
+        self.agent_ids = frozenset(agent_ids)
         self.kept: list[KeptT] = []
-        self._waiting = dict(profiles)
+        self._waiting = set(self.agent_ids)
+        self._look_at = look_at
         self._put_down = put_down
 
     @property
@@ -45,13 +51,15 @@ class Snapshot(Generic[KeptT]):
 
     def before_change(self, agent_id: str) -> None:
         """Put a profile down that is about to change, if it is one that waits."""
-        profile = self._waiting.pop(agent_id, None)
-        if profile is not None:
-            self.kept.append(self._put_down(profile))
+        if agent_id in self._waiting:
+            self._waiting.remove(agent_id)
+            self._keep(agent_id)
 
     def put_down(self) -> Iterator[None]:
         """Put down what waits, one at each turn."""
         while self._waiting:
-            _, profile = self._waiting.popitem()
-            self.kept.append(self._put_down(profile))
+            self._keep(self._waiting.pop())
             yield
+
+    def _keep(self, agent_id: str) -> None:
+        self.kept.append(self._put_down(self._look_at(agent_id)))

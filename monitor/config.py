@@ -65,8 +65,12 @@ class StoreConfig(Section):
     """A file that holds it. Example: `"/run/secrets/postgres"`"""
     checkpoint_interval_s: Seconds = 5.0
     """How often profiles and offsets are saved: so much is read again after a crash."""
-    max_resident_agents: Annotated[int, Field(ge=1)] = 100_000
-    """So many profiles stay in memory; the others load on an agent's next event."""
+    max_resident_agents: Annotated[int, Field(ge=1)] = 250_000
+    """So many profiles stay in memory, a few kilobytes each; the others load from the store on an
+    agent's next event."""
+    max_active_agents: Annotated[int, Field(ge=1)] = 10_000
+    """Of these so many are ready for the next event, several times as large; it takes a
+    millisecond to make another one ready, and those go that have not acted for longest."""
 
     @field_validator("url")
     @classmethod

@@ -16,6 +16,7 @@ from monitor.pulse import Pulse
 from monitor.sources import Source
 from monitor.store import Store, shards
 from monitor.store.shards import ShardLostError
+from monitor.timing import Timing
 from monitor.watchtower import Watchtower
 
 log = logging.getLogger(__name__)
@@ -113,8 +114,8 @@ class Holdings:
         """Those with a checkpoint that was begun and not ended."""
         return [owned for owned in self.owned.values() if owned.saving is not None]
 
-    def save(self, owned: Owned, max_resident_agents: int) -> None:
-        """End the checkpoint of a shard.
+    def save(self, owned: Owned, timing: Timing) -> None:
+        """End the checkpoint of a shard; then let the least recent profiles beyond its share go.
 
         Raises
         ------
@@ -122,10 +123,12 @@ class Holdings:
             If the shard is no longer ours; nothing of it was saved.
         """
         try:
-            owned.finish_saving(self.store, max_resident_agents)
+            owned.finish_saving(self.store)
         except ShardLostError:
             self._drop(owned.number)
             raise
+        owned.shard.profiles.max_awake = max(1, timing.max_active_agents // len(self.owned))
+        owned.shard.forget_beyond(max(1, timing.max_resident_agents // len(self.owned)))
         self.counts.checkpoints += 1
         tally, owned.shard.tally = owned.shard.tally, Tally()
         self.counts.add(tally)

@@ -160,8 +160,8 @@ class Owned:
         self.saving = Saving(self.claim, self.shard, Place(self.next_offset, notes))
         return self.saving
 
-    def finish_saving(self, store: Store, max_resident_agents: int) -> None:
-        """See to it that the checkpoint is stored; then let the least recent profiles go.
+    def finish_saving(self, store: Store) -> None:
+        """See to it that the checkpoint is stored.
 
         Raises
         ------
@@ -172,7 +172,6 @@ class Owned:
         self.saving.finish(store)
         self.saved_offset = self.snapshot_offset
         self.saving = self.shard.snapshot = None
-        self.shard.forget_beyond(max_resident_agents)
 
 
 def _silence(claim: Claim, shared: Any, due: Sequence[tuple[float, str]]) -> Silence:

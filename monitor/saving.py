@@ -38,9 +38,8 @@ class Saving:
         self._shared = {"silence": shard.silence.dump()}
         self._cohorts = [cohorts.row(claim, *changed) for changed in shard.cohorts.changed()]
         shard.cohorts.saved()
-        changed = {agent_id: shard.profiles[agent_id] for agent_id in shard.dirty}
         self._snapshot: Snapshot[Mapping[str, Any]] = Snapshot(
-            changed, partial(shards.profile_row, claim)
+            shard.dirty, shard.profiles.peek, partial(shards.profile_row, claim)
         )
         shard.snapshot = self._snapshot
         shard.dirty = set()

@@ -196,6 +196,7 @@ def build(config: Config, stream: TextIO) -> Service:
             timing=Timing(
                 checkpoint_s=config.store.checkpoint_interval_s,
                 max_resident_agents=config.store.max_resident_agents,
+                max_active_agents=config.store.max_active_agents,
             ),
         )
         publisher = None

@@ -206,7 +206,7 @@ class Worker:
 
     def _finish_saving(self) -> None:
         for owned in self._holdings.under_way():
-            self._durably(partial(self._holdings.save, owned, self.timing.max_resident_agents))
+            self._durably(partial(self._holdings.save, owned, self.timing))
         if self.owned:
             self.source.commit({p: o.saved_offset for p, o in self.owned.items()})
 

@@ -48,7 +48,7 @@ def from_log(
         members.setdefault(key, set()).add(event.agent_id)
     for key, usage in found.items():
         for agent_id in members[key]:
-            _quarantine(usage, shard.profiles[agent_id])
+            _quarantine(usage, shard.profiles.peek(agent_id))
     return found
 
 

@@ -20,7 +20,7 @@ def test_it_holds_what_was(before: list[Step], after: list[Step], turns: int) ->
     shard = Shard("log", 0, POLICY)
     play(shard, before)
     expected = dict(packed(profile) for profile in shard.profiles.values())
-    snapshot = shard.snapshot = Snapshot(shard.profiles, packed)
+    snapshot = shard.snapshot = Snapshot(shard.profiles, shard.profiles.peek, packed)
     rest = snapshot.put_down()
     for _, _turn in zip(range(turns), rest, strict=False):
         pass
@@ -35,7 +35,7 @@ def test_it_holds_what_was(before: list[Step], after: list[Step], turns: int) ->
 def test_an_agent_that_is_missed_is_put_down_first() -> None:
     shard = Shard("log", 0, POLICY)
     play(shard, [("a", "read", "x", 60, 1)])
-    snapshot = shard.snapshot = Snapshot(shard.profiles, packed)
+    snapshot = shard.snapshot = Snapshot(shard.profiles, shard.profiles.peek, packed)
     shard.changes("a")
     assert [agent_id for agent_id, _ in snapshot.kept] == ["a"]
     assert "a" in shard.dirty
