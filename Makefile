@@ -9,7 +9,7 @@ RIVALS := .cache/rivals
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check format bench bench-detection bench-gateway bench-memory bench-trips chaos chaos-alerts audit fuzz lock migration clean
+.PHONY: help demo run test check format bench bench-detection bench-gateway bench-growth bench-memory bench-trips chaos chaos-alerts audit fuzz lock migration clean
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 25
@@ -61,6 +61,9 @@ bench-trips: $(READY) ## measure how fast a rule cuts an agent off; JSON on stdo
 
 bench-gateway: $(READY) ## measure how long a gateway waits for a decision; JSON on stdout
 	@$(BIN)/python -m tests.bench.gateway $(ARGS)
+
+bench-growth: $(READY) ## measure how cost grows with agents, targets, alerts, partitions, processes
+	@$(BIN)/python -m tests.bench.growth $(ARGS)
 
 bench-memory: $(READY) ## measure the memory of an agent; JSON on stdout
 	@$(BIN)/python -m tests.bench.memory $(ARGS)

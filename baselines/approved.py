@@ -5,8 +5,10 @@ It holds groups of targets rather than targets: another file in the same folder 
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final
+from zlib import crc32
 
 from baselines.activity import DAY_S, Hourly
 from baselines.target import chain
@@ -22,6 +24,7 @@ MAX_COUNTED: Final = 512
 """Terms beyond it that are counted, by hash alone."""
 MAX_TEXT_CHARS: Final = 120
 
+_MAX_CACHED: Final = 8192
 _NO_GROUPS: Final[set[int]] = set()
 
 
@@ -92,7 +95,7 @@ class Approved:
         target: str | None,
         *,
         time_s: float,
-        run: int,
+        run: str,
         learn: bool,
     ) -> bool:
         """Look up everything that an event does; True if all of it is approved, or collected.
@@ -102,25 +105,26 @@ class Approved:
         tool, action, effect, target
             Of the event.
         time_s, run
-            When, and the checksum of the run.
+            When, and in which run.
         learn
             False where the event was alarmed on: it is not collected then.
         """
         collect = learn and self.at_s is None
-        tool_key = _key("tool", tool)
-        known = True
-        terms = ((tool_key, "tool", tool), (_key("verb", action), "verb", action),
-                 (_key("effect", effect), "effect", effect))  # fmt: skip
-        for key, kind, text in terms:
-            if key in self._terms or (collect and self._collect(key)):
-                continue
-            self._note(key, Beyond(kind, tool, text, time_s, tool_key), time_s, run)
-            known = False
+        keys = _keys(tool, action, effect)
+        tool_key = keys[0]
+        known = self._terms.issuperset(keys)
+        if not known:
+            known = True
+            for key, kind, text in zip(
+                keys, ("tool", "verb", "effect"), (tool, action, effect), strict=True
+            ):
+                if key not in self._terms and not (collect and self._collect(key)):
+                    self._note(key, Beyond(kind, tool, text, time_s, tool_key), time_s, run)
+                    known = False
         if target is not None:
             groups = self._groups.get(tool_key, _NO_GROUPS)
             if groups is not None:
-                group = group_of(target)
-                key = _key("target", f"{tool}\n{group}")
+                key, group = _group_key(tool, target)
                 if key not in groups and not (collect and self._collect_group(tool_key, key)):
                     self._note(key, Beyond("target", tool, group, time_s, tool_key), time_s, run)
                     known = False
@@ -226,7 +230,7 @@ class Approved:
                 self._groups[tool_key] = None
         return True
 
-    def _note(self, key: int, term: Beyond, time_s: float, run: int) -> None:
+    def _note(self, key: int, term: Beyond, time_s: float, run: str) -> None:
         """Count the use of a term that is not approved; the oldest gives way to a new one."""
         if self.at_s is not None and len(self._counted) < MAX_COUNTED:
             self._counted.add(key)
@@ -236,13 +240,25 @@ class Approved:
                 del self.beyond[next(iter(self.beyond))]
             term.tool, term.text = term.tool[:MAX_TEXT_CHARS], term.text[:MAX_TEXT_CHARS]
             known = self.beyond[key] = term
-        if known.runs == 0 or known.last_run != run:
+        checksum = crc32(run.encode("utf-8", "surrogatepass"))
+        if known.runs == 0 or known.last_run != checksum:
             known.runs += 1
-            known.last_run = run
+            known.last_run = checksum
         day = int(time_s // DAY_S)
         if known.days == 0 or known.last_day < day:
             known.days += 1
             known.last_day = day
+
+
+@lru_cache(_MAX_CACHED)
+def _keys(tool: str, action: str, effect: str) -> tuple[int, int, int]:
+    return _key("tool", tool), _key("verb", action), _key("effect", effect)
+
+
+@lru_cache(_MAX_CACHED)
+def _group_key(tool: str, target: str) -> tuple[int, str]:
+    group = group_of(target)
+    return _key("target", f"{tool}\n{group}"), group
 
 
 def _key(kind: str, text: str) -> int:

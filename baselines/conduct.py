@@ -5,9 +5,7 @@ agent's days are, the grants it holds, and what each open run was in touch with.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
-from zlib import crc32
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from baselines.activity import ENOUGH_HOURS, WEEK_DAYS, Activity
 from baselines.approved import MAX_TEXT_CHARS, Approved
@@ -21,19 +19,14 @@ if TYPE_CHECKING:
 
 MAX_RUNS: Final = 64
 """Runs of one agent that are followed at once; of more, the one that began first is let go."""
-MAX_KNOWN_CALLS: Final = 1024
 
 WIDENED, MORE_CALLS, MORE_BYTES, BROADER = WAYS = range(4)
 """Ways to drift."""
 BOTH: Final = UNTRUSTED | CONFIDENTIAL
 _BEYOND, _SENT, _TRIED = 4, 8, 16
 
-Call = tuple[str, str, str | None, str | None]
-"""Tool, action, target and reported effect: what decides which terms an event holds."""
 
-
-@dataclass(slots=True)
-class Contact:
+class Contact(NamedTuple):
     """What one open run was in touch with.
 
     Attributes
@@ -49,6 +42,10 @@ class Contact:
     confidential: str = ""
 
 
+_NOTHING_YET: Final = Contact()
+"""Most runs stay so."""
+
+
 class Conduct:
     """All that is known of one agent across its events and runs; bounded in each part.
 
@@ -61,7 +58,7 @@ class Conduct:
         More runs and more terms beyond the profile are one story: either notes both.
     """
 
-    __slots__ = ("_known", "_runs", "activity", "approved", "drifts", "privileges", "ways_out")
+    __slots__ = ("_runs", "activity", "approved", "drifts", "privileges", "ways_out")
 
     def __init__(self) -> None:
         self.approved = Approved()
@@ -70,8 +67,6 @@ class Conduct:
         self.ways_out = WaysOut()
         self.drifts: list[tuple[float, float]] = [(0.0, 0.0)] * len(WAYS)
         self._runs: dict[str, Contact] = {}
-        # Calls all of whose terms are approved, with the bits they bring: not part of the state.
-        self._known: dict[Call, int] = {}
 
     def contact(self, run: str) -> Contact | None:
         """What an open run was in touch with; None if it is not followed."""
@@ -79,7 +74,6 @@ class Conduct:
 
     def approve(self, by: str, at_s: float) -> None:
         """A person approves what the agent does by now; it drifts from here."""
-        self._known.clear()
         self.approved.approve(by, at_s)
         self.activity.forget_beyond()
         self.drifts = [(0.0, 0.0)] * len(WAYS)
@@ -96,20 +90,30 @@ class Conduct:
         activity.calls += 1
         if event.bytes_out:
             activity.bytes_out += event.bytes_out
-        contact = self._runs.get(seen.run)
-        if contact is None:
-            contact = self._begin(seen.run)
-        brought = self._known.get((seen.tool, event.action, event.target, event.effect))
-        if brought is None:
-            # an odd amount or hour is not about what the event does
-            odd = any(hold.what == "run" for hold in holds)
-            brought = self._meet(seen, contact, learn=not odd)
+        met = self._runs.get(seen.run)
+        if met is None:
+            met = self._begin(seen.run)
+        # an odd amount or hour is not about what the event does
+        odd = bool(holds) and any(hold.what == "run" for hold in holds)
+        approved = self.approved.meet(
+            seen.tool,
+            event.action,
+            seen.effect,
+            event.target,
+            time_s=time_s,
+            run=seen.run,
+            learn=not odd,
+        )
+        contact = met if approved else self._beyond(met)
+        brought = seen.profile.rules.exposure.of(event, seen.effect)
         if event.data_class in CONFIDENTIAL_CLASSES:
             brought |= CONFIDENTIAL
         if brought and contact.bits & BOTH != BOTH:
-            _touch(contact, brought, f"{seen.tool} {event.target or ''}")
+            contact = _touched(contact, brought, f"{seen.tool} {event.target or ''}")
         if contact.bits & BOTH == BOTH and seen.effect == "external":
-            self._sent(seen, contact)
+            contact = self._sent(seen, contact)
+        if contact is not met:
+            self._runs[seen.run] = contact
         if event.action in VERBS:
             rules = seen.profile.rules
             self.privileges.take(event, rules.promote_runs, rules.promote_after_s)
@@ -136,7 +140,6 @@ class Conduct:
             return
         if approved.at_s is None and seen.profile.tails["run"].calibrated:
             approved.take(seen.time_s, seen.profile.rules.promote_runs)
-            self._known.clear()
         if approved.at_s is not None and approved.hourly is None:
             hourly = activity.hourly()
             approved.hourly = hourly if hourly.hours >= ENOUGH_HOURS else None
@@ -145,45 +148,30 @@ class Conduct:
         if len(self._runs) >= MAX_RUNS:
             del self._runs[next(iter(self._runs))]
         self.activity.count_run()
-        contact = self._runs[run] = Contact()
-        return contact
+        self._runs[run] = _NOTHING_YET
+        return _NOTHING_YET
 
-    def _meet(self, seen: "Observation", contact: Contact, *, learn: bool) -> int:
-        """Look up a call that is not known to be approved; returns the bits it brings."""
-        event, effect = seen.event, seen.effect
-        approved = self.approved
-        known = approved.meet(
-            seen.tool,
-            event.action,
-            effect,
-            event.target,
-            time_s=seen.time_s,
-            run=crc32(seen.run.encode("utf-8", "surrogatepass")),
-            learn=learn,
-        )
-        brought = seen.profile.rules.exposure.of(event, effect)
-        if known:
-            if len(self._known) >= MAX_KNOWN_CALLS:
-                self._known.clear()
-            self._known[seen.tool, event.action, event.target, event.effect] = brought
-        elif approved.at_s is not None and not contact.bits & _BEYOND:
-            contact.bits |= _BEYOND
-            self.activity.count_beyond()
-        return brought
+    def _beyond(self, contact: Contact) -> Contact:
+        """A run did what is not approved: count it once, if there is anything approved yet."""
+        if self.approved.at_s is None or contact.bits & _BEYOND:
+            return contact
+        self.activity.count_beyond()
+        return contact._replace(bits=contact.bits | _BEYOND)
 
-    def _sent(self, seen: "Observation", contact: Contact) -> None:
+    def _sent(self, seen: "Observation", contact: Contact) -> Contact:
         """A run that met both sends outside, or tries to: count it once."""
         refused = seen.event.status == "denied"
         bit = _TRIED if refused else _SENT
-        if not contact.bits & bit:
-            contact.bits |= bit
-            rules = seen.profile.rules
-            apart_s = rules.promote_after_s / rules.promote_runs
-            self.ways_out.count(way_out(seen.tool, refused), seen.time_s, apart_s)
+        if contact.bits & bit:
+            return contact
+        rules = seen.profile.rules
+        apart_s = rules.promote_after_s / rules.promote_runs
+        self.ways_out.count(way_out(seen.tool, refused), seen.time_s, apart_s)
+        return contact._replace(bits=contact.bits | bit)
 
     def dump(self) -> list[Any]:
         """Plain data; `load` makes the same of it."""
-        runs = [[run, c.bits, c.untrusted, c.confidential] for run, c in self._runs.items()]
+        runs = [[run, *contact] for run, contact in self._runs.items()]
         parts = (self.approved, self.activity, self.privileges, self.ways_out)
         return [[list(drift) for drift in self.drifts], runs, *(part.dump() for part in parts)]
 
@@ -193,7 +181,7 @@ class Conduct:
         conduct = cls()
         drifts, runs, approved, activity, privileges, ways_out = data
         conduct.drifts = [(far, at_s) for far, at_s in drifts]
-        conduct._runs = {run: Contact(*rest) for run, *rest in runs}
+        conduct._runs = {run: Contact(*rest) if any(rest) else _NOTHING_YET for run, *rest in runs}
         conduct.approved = Approved.load(approved)
         conduct.activity = Activity.load(activity)
         conduct.privileges = Privileges.load(privileges)
@@ -206,10 +194,11 @@ def is_first(contact: Contact, refused: bool) -> bool:
     return not contact.bits & (_TRIED if refused else _SENT)
 
 
-def _touch(contact: Contact, brought: int, what: str) -> None:
+def _touched(contact: Contact, brought: int, what: str) -> Contact:
     new = brought & BOTH & ~contact.bits
-    if new & UNTRUSTED:
-        contact.untrusted = what[:MAX_TEXT_CHARS]
-    if new & CONFIDENTIAL:
-        contact.confidential = what[:MAX_TEXT_CHARS]
-    contact.bits |= new
+    what = what[:MAX_TEXT_CHARS]
+    return Contact(
+        contact.bits | new,
+        what if new & UNTRUSTED else contact.untrusted,
+        what if new & CONFIDENTIAL else contact.confidential,
+    )

@@ -20,6 +20,7 @@ _OUTSIDE: Final = frozenset(
     "attachments upload uploads".split()
 )
 _WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_MAX_CACHED: Final = 4096
 _URL: Final = re.compile(r"https?://", re.IGNORECASE)
 
 
@@ -35,7 +36,7 @@ class Exposure:
         Shell patterns of targets that are confidential, whatever class an event reports.
     """
 
-    __slots__ = ("_confidential", "_untrusted")
+    __slots__ = ("_cache", "_confidential", "_untrusted")
 
     def __init__(
         self,
@@ -44,24 +45,32 @@ class Exposure:
     ) -> None:
         self._untrusted = None if untrusted_tools is None else tuple(untrusted_tools)
         self._confidential = tuple(confidential_targets)
+        self._cache: dict[tuple[str, str, str | None], int] = {}
 
     def of(self, event: ActionEvent, effect: str) -> int:
         """The bits that an event brings into its run by its tool and target.
 
         The data class is not looked at: it is a matter of the single event.
         """
+        key = (effect, event.tool or event.action, event.target)
+        bits = self._cache.get(key)
+        if bits is None:
+            if len(self._cache) >= _MAX_CACHED:
+                self._cache.clear()  # names are the producer's choice: bounded, whatever it does
+            bits = self._cache[key] = self._brought(*key)
+        return bits
+
+    def _brought(self, effect: str, tool: str, target: str | None) -> int:
         bits = 0
-        if effect == "read" and self._is_untrusted(event):
+        if effect == "read" and self._is_untrusted(tool, target):
             bits |= UNTRUSTED
-        target = event.target
         if target and any(fnmatchcase(target, pattern) for pattern in self._confidential):
             bits |= CONFIDENTIAL
         return bits
 
-    def _is_untrusted(self, event: ActionEvent) -> bool:
-        tool = event.tool or event.action
+    def _is_untrusted(self, tool: str, target: str | None) -> bool:
         if self._untrusted is not None:
             return any(fnmatchcase(tool, pattern) for pattern in self._untrusted)
-        if event.target and _URL.match(event.target):
+        if target and _URL.match(target):
             return True
         return any(word.lower() in _OUTSIDE for word in _WORDS.findall(tool))

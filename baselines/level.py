@@ -1,7 +1,6 @@
 """A level: how large a quantity usually is per window, and how surprising a larger one is."""
 
 from array import array
-from collections import deque
 from math import inf, log, sqrt
 from typing import Any, Final
 
@@ -92,7 +91,7 @@ class Level:
         self._season: Season | None = None
         self._recent: array[float] | None = None
         self._held: list[tuple[float, float]] | None = None
-        self._late: deque[tuple[float, int]] | None = None
+        self._late: array[float] | None = None  # each quantity with its cell
 
     def surprise(self, quantity: float, cell: int) -> float:
         """How surprising a total is, -ln p, in nats; 0 while learning and up to the usual."""
@@ -159,10 +158,12 @@ class Level:
         if not self.lag or self.windows < self.lag:
             self._take(quantity, cell)
             return
-        late = self._late = self._late or deque()
-        late.append((quantity, cell))
-        if len(late) > self.lag:
-            self._take(*late.popleft())
+        late = self._late = self._late or array("d")
+        late.extend((quantity, cell))
+        if len(late) > 2 * self.lag:
+            quantity, cell = late[0], int(late[1])
+            del late[:2]
+            self._take(quantity, cell)
 
     def hold(self, quantity: float, cell: int, time_s: float, adopt_after_s: float) -> None:
         """Keep an alarmed window apart; adopt the new level once it has lasted long enough.
@@ -207,10 +208,14 @@ class Level:
     def dump(self) -> list[Any]:
         """Plain data; `load` makes the same level of it."""
         mean = self._mean and self._center
+        late = self._late and [
+            [quantity, int(cell)]
+            for quantity, cell in zip(self._late[::2], self._late[1::2], strict=True)
+        ]
         season = self._season and self._season.dump()
         recent = self._recent and self._recent.tolist()
         counts = [self.windows, self.nonzero, self._share, self.run, self._variance]
-        return [*counts, mean, season, recent, self._held, self._late and list(self._late)]
+        return [*counts, mean, season, recent, self._held, late]
 
     @classmethod
     def load(cls, data: list[Any], scale: Scale, seasonal: bool = False, lag: int = 0) -> "Level":
@@ -223,7 +228,7 @@ class Level:
         level._season = season and Season.load(season)
         level._recent = recent and array("d", recent)
         level._held = held and [(quantity, time_s) for quantity, time_s in held]
-        level._late = late and deque((quantity, cell) for quantity, cell in late)
+        level._late = late and array("d", [one for pair in late for one in pair])
         level._set_usual()
         return level
 

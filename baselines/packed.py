@@ -14,7 +14,8 @@ _LEVEL: Final = 1
 
 def pack(profile: Profile) -> bytes:
     """The profile as bytes; `unpack` makes the same of them."""
-    return zstandard.compress(ormsgpack.packb(profile.dump()), _LEVEL)
+    body = zstandard.compress(ormsgpack.packb(profile.dump()), _LEVEL)
+    return bytes(memoryview(body))  # a copy: what it returns keeps all the room that it worked in
 
 
 def unpack(body: bytes, rules: Rules) -> Profile:

@@ -3,7 +3,6 @@
 from collections.abc import Collection
 from math import log
 from typing import Any, Final, Literal
-from zlib import crc32
 
 from baselines.cohort import Cohort
 from baselines.conduct import Conduct
@@ -14,6 +13,7 @@ from baselines.last_act import LastAct
 from baselines.last_act import dump as dump_act
 from baselines.last_act import load as load_act
 from baselines.observation import Observation as Observation
+from baselines.recent import Recent
 from baselines.rhythm import Rhythm
 from baselines.rules import FAMILIES as FAMILIES
 from baselines.rules import Rules as Rules
@@ -24,8 +24,6 @@ from baselines.window import WINDOWS_S, Window, load_hours, new_hours, outcome
 from baselines.work import Work
 
 FORMAT_VERSION: Final = 4
-REMEMBERED_EVENTS: Final = 32
-"""A repeat of an event is recognised among so many last events of its agent."""
 
 _NOTHING_HELD: Final[frozenset[str]] = frozenset()
 
@@ -91,26 +89,14 @@ class Profile:
         self.due_s: float | None = None
         self.lag_s = 0.0
         self.probation_until_s = 0.0
-        self.recent: dict[int, int] = {}
+        self.recent = Recent()
         self.conduct = Conduct()
         self.tails = {family: Tail() for family in FAMILIES}
         self.work = Work(rules, self.tails["run"])
 
     def recall(self, event_id: str, raw: bytes) -> Literal["new", "repeat", "changed"]:
-        """Whether this event was seen lately: not, just so, or with other content.
-
-        Remembered by checksum: this is against producers that send twice, not against those
-        that lie, who would rather not send at all.
-        """
-        key, content = crc32(event_id.encode()), crc32(raw)
-        recent = self.recent
-        known = recent.get(key)
-        if known == content:
-            return "repeat"
-        if known is None and len(recent) >= REMEMBERED_EVENTS:
-            del recent[next(iter(recent))]
-        recent[key] = content
-        return "new" if known is None else "changed"
+        """Whether this event was seen lately: not, just so, or with other content."""
+        return self.recent.take(event_id, raw)
 
     @property
     def tools(self) -> Vocabulary:
@@ -253,7 +239,7 @@ class Profile:
             "work": self.work.dump(),
             "rhythm": self.rhythm.dump(),
             "waited_for": [self.due_s, self.lag_s, dump_act(self.last_act)],
-            "recent": list(self.recent.items()),
+            "recent": self.recent.dump(),
             "conduct": self.conduct.dump(),
             "tails": {family: tail.dump() for family, tail in self.tails.items()},
             "probation_until_s": self.probation_until_s,
@@ -288,7 +274,7 @@ class Profile:
             profile.rhythm = Rhythm.load(parts["rhythm"])
             profile.due_s, profile.lag_s, act = parts["waited_for"]
             profile.last_act = load_act(act)
-            profile.recent = dict(parts["recent"])
+            profile.recent = Recent.load(parts["recent"])
             profile.probation_until_s = parts["probation_until_s"]
             profile.conduct = Conduct.load(parts["conduct"])
             profile.tails = {family: Tail.load(parts["tails"][family]) for family in FAMILIES}

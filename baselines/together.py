@@ -1,6 +1,7 @@
 """Together: which tools an agent uses in one run, and so which one is out of place in it."""
 
 from collections.abc import Iterable, Sequence
+from sys import intern
 from typing import Any, Final
 
 MAX_TOOLS: Final = 64
@@ -122,6 +123,7 @@ class Together:
         """Undo `dump`."""
         together = cls()
         for tool, weight, runs, with_tool in data:
-            row = together._rows[tool] = _Row()
-            row.weight, row.runs, row.with_tool = weight, runs, dict(with_tool)
+            row = together._rows[intern(tool)] = _Row()
+            row.weight, row.runs = weight, runs
+            row.with_tool = {intern(other): both for other, both in with_tool}
         return together

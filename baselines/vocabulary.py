@@ -1,6 +1,8 @@
 """A vocabulary: the terms an agent uses, in how many runs each, and which ones must wait."""
 
+from array import array
 from dataclasses import dataclass
+from sys import intern
 from typing import Any, Final
 from zlib import crc32
 
@@ -51,6 +53,10 @@ class Held:
     alarmed: bool
 
 
+_NONE_HELD: Final[dict[str, Held]] = {}
+"""Shared by all that hold nothing, which is nearly all of them; never added to."""
+
+
 class Vocabulary:
     """Terms by the number of distinct runs that used them.
 
@@ -73,9 +79,9 @@ class Vocabulary:
 
     def __init__(self) -> None:
         self.known: dict[str, int] = {}
-        self.held: dict[str, Held] = {}
+        self.held = _NONE_HELD
         self.uses = 0
-        self._terms_by_runs = [0] * (FREQUENT + 1)
+        self._terms_by_runs = array("H", bytes(2 * (FREQUENT + 1)))
 
     def p_value(self, term: str) -> float:
         """How often the next use is of a term that is as rare as this one; 1 for a frequent one."""
@@ -152,6 +158,8 @@ class Vocabulary:
         if held is None:
             if len(self.held) >= MAX_HELD:
                 del self.held[next(iter(self.held))]
+            if self.held is _NONE_HELD:
+                self.held = {}
             held = self.held[term] = Held([key], time_s, time_s, alarmed)
         elif key not in held.runs and time_s - held.counted_s >= patience.after_s / patience.runs:
             held.runs.append(key)
@@ -170,9 +178,10 @@ class Vocabulary:
         """Undo `dump`."""
         vocabulary = cls()
         vocabulary.uses, known, held = data
-        vocabulary.known = dict(known)
+        vocabulary.known = {intern(term): runs for term, runs in known}  # several have the same
         for runs in vocabulary.known.values():
             if runs <= FREQUENT:
                 vocabulary._terms_by_runs[runs] += 1
-        vocabulary.held = {term: Held(list(runs), *rest) for term, runs, *rest in held}
+        if held:
+            vocabulary.held = {term: Held(list(runs), *rest) for term, runs, *rest in held}
         return vocabulary

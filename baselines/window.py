@@ -1,6 +1,7 @@
 """Windows of event time: what an agent did in this minute and this hour, against its levels."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cache
 from math import log
 from typing import Any, Final
 
@@ -242,22 +243,25 @@ def new_hours(window_alpha: Mapping[int, float]) -> AgentHours:
     window_alpha
         By window length: the share of ordinary windows that may pass their limit at first.
     """
-    return AgentHours(*_allowances(window_alpha))
+    return AgentHours(*_allowances(tuple(window_alpha.items())))
 
 
 def load_hours(data: list[Any], window_alpha: Mapping[int, float]) -> AgentHours:
     """Undo `AgentHours.dump`."""
-    return AgentHours.load(data, *_allowances(window_alpha))
+    return AgentHours.load(data, *_allowances(tuple(window_alpha.items())))
 
 
+@cache
 def _allowances(
-    window_alpha: Mapping[int, float],
-) -> tuple[list[float], list[float], list[float]]:
-    """By level: the surprise allowed at first, the least spread of the largest, their power."""
-    first = [
-        -log(window_alpha[length_s]) * _FIRST_CAUTION[scale]
-        for length_s in WINDOWS_S
-        for scale in SCALES
-    ]
-    powers = [_POWERS[scale] for scale in SCALES]
-    return first, [*_LEAST_SPREADS] * len(WINDOWS_S), powers * len(WINDOWS_S)
+    window_alpha: tuple[tuple[int, float], ...],
+) -> tuple[Sequence[float], Sequence[float], Sequence[float]]:
+    """By level: the surprise allowed at first, the least spread of the largest, their power.
+
+    All agents share them; there are as many as settings.
+    """
+    alphas = dict(window_alpha)
+    first = tuple(
+        -log(alphas[length_s]) * _FIRST_CAUTION[scale] for length_s in WINDOWS_S for scale in SCALES
+    )
+    powers = tuple(_POWERS[scale] for scale in SCALES)
+    return first, _LEAST_SPREADS * len(WINDOWS_S), powers * len(WINDOWS_S)

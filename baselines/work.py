@@ -1,6 +1,6 @@
 """Work: the runs of an agent, open and learned, and the scores that they got."""
 
-from collections import deque
+from array import array
 from typing import Any, Final
 
 from baselines.cohort import Cohort
@@ -65,7 +65,7 @@ class Work:
         self.tail = tail
         self.habits = Habits()
         self.repeats = Repeats()
-        self.recent_scores: deque[float] = deque(maxlen=MAX_RECENT)
+        self.recent_scores = array("d")
         self.told: dict[tuple[str, str | None], None] = {}
         self.changed_s: float | None = None
         self._relaxed_runs = 0
@@ -136,6 +136,7 @@ class Work:
         # A limit for this share of runs; what it calls odd need not have been alarmed on.
         odd = run.alarmed or tail.reaches(run.score, QUARANTINED_SHARE)
         self.recent_scores.append(run.score)
+        del self.recent_scores[:-MAX_RECENT]
         self.repeats.end(run, run.last_s, self.rules.promote_after_s)
         if may_teach:
             if cohort is not None and not tail.calibrated:
@@ -157,7 +158,7 @@ class Work:
         return [
             self.habits.dump(),
             self.repeats.dump(),
-            list(self.recent_scores),
+            self.recent_scores.tolist(),
             [list(key) for key in self.told],
             [self.changed_s, self._relaxed_runs],
             self._pace.dump(),

@@ -12,7 +12,9 @@ from baselines.packed import pack, unpack
 from baselines.profile import Profile
 from baselines.rules import Rules
 
-MAX_AWAKE: Final = 10_000
+MAX_AWAKE: Final = 5_000
+MIN_AWAKE: Final = 32
+"""So few take no room to speak of, and are never packed because they rest."""
 RESTS_AFTER_S: Final = 600.0
 """An agent that has not acted for so long is not expected at once."""
 _AT_ONCE: Final = 2
@@ -75,7 +77,9 @@ class Residents(MutableMapping[str, Profile]):
             Event time of the shard, in seconds since the epoch.
         """
         awake, rested_s = self._awake, watermark_s - RESTS_AFTER_S
-        for _ in range(min(_AT_ONCE, len(awake))):
+        for _ in range(_AT_ONCE):
+            if len(awake) <= min(MIN_AWAKE, self.max_awake):
+                return
             agent_id, profile = next(iter(awake.items()))
             # Its own clock may be behind the others'.
             rests = profile.last_seen_s + profile.lag_s <= rested_s

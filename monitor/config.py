@@ -68,7 +68,7 @@ class StoreConfig(Section):
     max_resident_agents: Annotated[int, Field(ge=1)] = 250_000
     """So many profiles stay in memory, a few kilobytes each; the others load from the store on an
     agent's next event."""
-    max_active_agents: Annotated[int, Field(ge=1)] = 10_000
+    max_active_agents: Annotated[int, Field(ge=1)] = 5_000
     """Of these so many are ready for the next event, several times as large; it takes a
     millisecond to make another one ready, and those go that have not acted for longest."""
 

@@ -1,7 +1,7 @@
 """How much memory an agent takes: bytes of resident set per agent, at growing numbers of agents.
 
-- `idle`: seen five times, ten minutes ago.
-- `resting`: 20 targets, 6 tools, 200 runs in a month, all baselines; ten minutes ago.
+- `idle`: seen five times, more than ten minutes ago.
+- `resting`: 20 targets, 6 tools, 200 runs in a month, all baselines; it is as long ago.
 - `active`: the same, and has just acted; of more than `store.max_active_agents` the others rest.
 
 Each figure is the growth of a process of its own, through a real shard with the default settings.
@@ -19,35 +19,31 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import ormsgpack
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 from baselines.event import ActionEvent
 from baselines.profile import Profile
-from detectors.residents import RESTS_AFTER_S
 from detectors.shard import Shard
 from monitor import policies
 from monitor.config import Config, StoreConfig
 from monitor.config_source import SourceConfig
-from monitor.dead_letter import FileDeadLetters
 from monitor.service import collect_rarely
 from monitor.sources.log_file import LogFileSource
 from monitor.store import Store
-from monitor.timing import Timing
-from monitor.watchtower import Watchtower
-from monitor.worker import Worker
+from tests.bench.subject import START_S, open_worker, record
 
 SIZES: Final = (1_000, 10_000, 100_000, 1_000_000)
 KINDS: Final = ("idle", "resting", "active")
 THROUGH_THE_STORE: Final = 1_000_000
 RUNS: Final = 200
 COME_BACK: Final = 10_000
-_START_S: Final = 1.75e9
 _RUN_EVERY_S: Final = 4 * 3600.0
+_APART_S: Final = 10.0
+"""Agents that rest turn up one after another: few are awake at a time."""
 
 
 def main() -> None:
@@ -79,25 +75,21 @@ def main() -> None:
 def in_memory(kind: str, agents: int) -> dict[str, Any]:
     """All agents in one shard without a store."""
     shard = Shard("bench", 0, policies.detection(Config()))
-    end_s = _idle(shard, "warm-up") if kind == "idle" else _work(shard, "agent-0000000", RUNS)
-    body = ormsgpack.packb(shard.profiles.peek(next(iter(shard.profiles))).dump())
+    end_s = _work(shard, "agent-0000000")
+    body = ormsgpack.packb(shard.profiles["agent-0000000"].dump())
     before = _resident_bytes()
     for number in range(1, agents + 1):
         agent_id = f"agent-{number:07}"
+        at_s = end_s + (60.0 if kind == "active" else number * _APART_S)
         if kind == "idle":
-            end_s = _idle(shard, agent_id)
+            for n in range(5):
+                _feed(shard, agent_id, n, at_s + n * 7.0, "run", n)
         else:
             one = body.replace(b"agent-0000000", agent_id.encode())
             shard.admit([Profile.load(ormsgpack.unpackb(one), shard.policy.rules)])
-            _feed(shard, agent_id, RUNS * 8, end_s + 60.0, "run-next", 0)
-    if kind != "active":
-        at_s = end_s + RESTS_AFTER_S + 120.0
-        while shard.profiles.awake > 1:  # somebody else goes on
-            at_s += 1.0
-            _feed(shard, "busy-000000", int(at_s), at_s, "run", 0)
-    grown = _resident_bytes() - before
-    awake = shard.profiles.awake
-    return {"bytes": round(grown / agents), "rss_mb": _resident_bytes() >> 20, "unpacked": awake}
+            _feed(shard, agent_id, RUNS * 8, at_s, "run-next", 0)
+    total, awake = _resident_bytes(), shard.profiles.awake
+    return {"bytes": round((total - before) / agents), "rss_mb": total >> 20, "unpacked": awake}
 
 
 def known(agents: int) -> dict[str, Any]:
@@ -107,22 +99,12 @@ def known(agents: int) -> dict[str, Any]:
         with log.open("wb") as file:
             for number in range(agents):
                 for n in range(2):
-                    file.write(_event(f"agent-{number:07}", n, _START_S + number / 100, "run", n))
+                    file.write(record(f"agent-{number:07}", n, START_S + number / 100, "run", n))
             for number in range(COME_BACK):
-                file.write(_event(f"agent-{number:07}", 2, _START_S + agents / 100, "run", 2))
+                file.write(record(f"agent-{number:07}", 2, START_S + agents / 100, "run", 2))
         settings = Config(source=SourceConfig(path=log), store=StoreConfig(url=url))
         store = Store.open(settings.store)
-        worker = Worker(
-            source=LogFileSource(log),
-            store=store,
-            dead_letters=FileDeadLetters(Path(directory) / "rejected.jsonl"),
-            policy=policies.detection(settings),
-            response=policies.response(settings, ("terminal",), ("registry",)),
-            watchtower=Watchtower(settings.trip.allowed_skew_s, settings.trip.silent_after_s),
-            owner="bench",
-            on_ledger=lambda: None,
-            timing=Timing(max_resident_agents=settings.store.max_resident_agents),
-        )
+        worker = open_worker(settings, LogFileSource(log), store, Path(directory))
         before, most, began = _resident_bytes(), 0, time.monotonic()
         worker.step()  # takes the log
         while worker.step():
@@ -146,42 +128,18 @@ def known(agents: int) -> dict[str, Any]:
     }
 
 
-def _idle(shard: Shard, agent_id: str) -> float:
-    for n in range(5):
-        _feed(shard, agent_id, n, _START_S + n * 7.0, "run", n)
-    return _START_S
-
-
-def _work(shard: Shard, agent_id: str, runs: int) -> float:
+def _work(shard: Shard, agent_id: str) -> float:
     """A month of runs of 8 steps, on 20 targets with 6 tools; returns when the last began."""
-    for run in range(runs):
-        at_s = _START_S + run * _RUN_EVERY_S
+    for run in range(RUNS):
+        at_s = START_S + run * _RUN_EVERY_S
         for n in range(8):
             _feed(shard, agent_id, run * 8 + n, at_s + n * 7.0, f"run-{run:08}", run * 3 + n)
     return at_s
 
 
 def _feed(shard: Shard, agent_id: str, number: int, at_s: float, run: str, what: int) -> None:
-    raw = _event(agent_id, number, at_s, run, what)
+    raw = record(agent_id, number, at_s, run, what)
     shard.feed(ActionEvent.parse(raw), raw, number)
-
-
-def _event(agent_id: str, number: int, at_s: float, run: str, what: int) -> bytes:
-    fields = {
-        "event_id": f"event-{number}",
-        "time": datetime.fromtimestamp(at_s, UTC).isoformat(),
-        "agent_id": agent_id,
-        "action": "tool_call",
-        "tool": f"{('read', 'send')[what % 2]}_tool_{what % 6}",
-        "target": f"/srv/payroll/month-{what % 20:02}.csv",
-        "target_origin": "user",
-        "status": "error" if number % 17 == 16 else "ok",
-        "bytes_in": 1000 + number % 991,
-        "bytes_out": 100 + number % 37,
-        "trace_id": run,
-        "role": "payroll",
-    }
-    return json.dumps(fields).encode() + b"\n"
 
 
 def _resident_bytes() -> int:

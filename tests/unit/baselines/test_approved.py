@@ -12,6 +12,7 @@ COMMON = {"action": "tool_call", "effect": "read", "time_s": 1.0}
 
 def meet(approved: Approved, tool: str, target: str | None = None, **fields: Any) -> bool:
     values = {**COMMON, "run": 1, "learn": True, **fields}
+    values["run"] = f"run-{values['run']}"
     return approved.meet(tool, values.pop("action"), values.pop("effect"), target, **values)
 
 

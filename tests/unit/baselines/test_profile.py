@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from baselines.effect import EffectMap
 from baselines.hold import Hold
 from baselines.observation import Observation
-from baselines.profile import REMEMBERED_EVENTS, Profile, ProfileError, Rules
+from baselines.profile import Profile, ProfileError, Rules
+from baselines.recent import REMEMBERED_EVENTS
 from detectors.surprise import Surprise
 from tests.fuzz.target import damaged
 from tests.kit.events import START_S, event, raw_event

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from baselines.packed import pack, unpack
 from detectors.budget import Budget
 from detectors.policy import Policy
-from detectors.residents import RESTS_AFTER_S, Residents
+from detectors.residents import MIN_AWAKE, RESTS_AFTER_S, Residents
 from detectors.shard import Shard
 from tests.kit.events import START_S, event, raw_event
 from tests.unit.detectors.test_shard import POLICY, Step, play, steps
@@ -42,26 +42,25 @@ def test_what_is_unpacked_is_what_was_packed(some: list[Step]) -> None:
         assert again.dump() == profile.dump()
 
 
-def test_agents_that_rest_are_packed_while_others_act() -> None:
-    shard = Shard("log", 0, POLICY)
-    for number in range(8):
+def test_agents_that_rest_are_packed_while_others_act_but_for_a_few() -> None:
+    shard, agents = Shard("log", 0, POLICY), 2 * MIN_AWAKE
+    for number in range(agents):
         feed(shard, f"agent-{number}", number, START_S + number)
-    assert shard.profiles.awake == 8
-    for number in range(8, 12):
+    assert shard.profiles.awake == agents
+    for number in range(agents, 2 * agents):
         feed(shard, "busy", number, START_S + RESTS_AFTER_S + 60.0 * number)
-    assert (shard.profiles.awake, len(shard.profiles)) == (1, 9)
-    feed(shard, "agent-3", 12, START_S + RESTS_AFTER_S + 720.0)
-    assert shard.profiles.peek("agent-3").events == 2
-    assert shard.profiles.awake == 2
+    assert (shard.profiles.awake, len(shard.profiles)) == (MIN_AWAKE, agents + 1)
+    feed(shard, "agent-3", 2 * agents, START_S + RESTS_AFTER_S + 120.0 * agents)
+    assert shard.profiles["agent-3"].events == 2
 
 
 def test_one_whose_clock_is_behind_is_not_packed_after_each_event() -> None:
     shard = Shard("log", 0, POLICY)
     feed(shard, "ahead", 0, START_S + 86_400.0)
-    for number in range(1, 9):
-        feed(shard, "behind", number, START_S + number)
-        feed(shard, "ahead", 10 + number, START_S + 86_400.0 + number)
-    assert shard.profiles.awake == 2
+    for number in range(1, 2 * MIN_AWAKE):
+        feed(shard, f"behind-{number}", number, START_S + number)
+    feed(shard, "ahead", 999, START_S + 86_460.0)
+    assert shard.profiles.awake == 2 * MIN_AWAKE
 
 
 def test_those_that_were_needed_least_recently_are_packed_and_leave_first() -> None:
