@@ -107,8 +107,7 @@ class Vocabulary:
             return
         by_runs = self._terms_by_runs
         if not runs and len(known) >= MAX_TERMS:
-            rarest = min(known, key=known.__getitem__)
-            gone = known.pop(rarest)
+            gone = known.pop(self._rarest())
             if gone <= FREQUENT:
                 by_runs[gone] -= 1
         if runs:
@@ -116,6 +115,14 @@ class Vocabulary:
         if runs < FREQUENT:
             by_runs[runs + 1] += 1
         known[term] = runs + 1
+
+    def _rarest(self) -> str:
+        """The known term of fewest runs; of several the oldest, which is soon found."""
+        known = self.known
+        for runs, terms in enumerate(self._terms_by_runs):
+            if terms:
+                return next(term for term, times in known.items() if times == runs)
+        return min(known, key=known.__getitem__)
 
     def adopt(self, term: str) -> None:
         """A person says that the term is usual: from now on it is beyond surprise."""

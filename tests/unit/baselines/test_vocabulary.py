@@ -1,6 +1,7 @@
 import json
+from random import Random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baselines.vocabulary import FREQUENT, MAX_HELD, MAX_TERMS, YOUNG, Patience, Vocabulary
@@ -116,6 +117,20 @@ def test_the_term_used_least_gives_way() -> None:
         terms.learn(f"once-{number}")
     assert "often" in terms.known
     assert "once-0" not in terms.known
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 999), st.integers(1, 2 * FREQUENT))
+def test_of_terms_used_as_little_the_oldest_gives_way(seed: int, most: int) -> None:
+    terms, plain, chance = Vocabulary(), dict[str, int](), Random(seed)
+    for number in range(MAX_TERMS + 40):
+        term = f"term-{number}" if chance.random() < 0.9 else f"term-{chance.randrange(600)}"
+        for _ in range(chance.randint(most // 2 + 1, most)):
+            if term not in plain and len(plain) == MAX_TERMS:
+                del plain[min(plain, key=plain.__getitem__)]
+            plain[term] = plain.get(term, 0) + 1
+            terms.learn(term)
+    assert list(terms.known.items()) == list(plain.items())
 
 
 uses = st.tuples(
