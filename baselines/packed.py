@@ -1,13 +1,15 @@
-"""A packed profile: the same in a tenth of the memory, for an agent that does not act just now."""
+"""A packed profile: the same in a tenth of the memory; stored so, and held so at rest."""
 
 from typing import Final
 
 import ormsgpack
 import zstandard
 
-from baselines.profile import Profile
+from baselines.profile import Profile, ProfileError
 from baselines.rules import Rules
 
+MAX_BYTES: Final = 4 << 20
+"""Of the plain data of a profile; what it holds is bounded, so that none comes near it."""
 _LEVEL: Final = 1
 """Higher ones take longer and save next to nothing: most of a profile is floats."""
 
@@ -19,5 +21,20 @@ def pack(profile: Profile) -> bytes:
 
 
 def unpack(body: bytes, rules: Rules) -> Profile:
-    """Undo `pack`."""
-    return Profile.load(ormsgpack.unpackb(zstandard.decompress(body)), rules)
+    """Undo `pack`; plain data that is not compressed, as it once was stored, is taken, too.
+
+    Raises
+    ------
+    ProfileError
+        If it is damaged, too large, or of another version.
+    """
+    try:
+        if body.startswith(zstandard.FRAME_HEADER):
+            size = zstandard.frame_content_size(body)
+            if not 0 <= size <= MAX_BYTES:
+                raise ProfileError(f"{size} bytes unpacked; at most {MAX_BYTES} are taken")
+            body = zstandard.decompress(body)
+        data = ormsgpack.unpackb(body)
+    except (zstandard.ZstdError, ormsgpack.MsgpackDecodeError) as error:
+        raise ProfileError(f"cannot be unpacked: {error}") from None
+    return Profile.load(data, rules)

@@ -85,7 +85,12 @@ class Residents(MutableMapping[str, Profile]):
             rests = profile.last_seen_s + profile.lag_s <= rested_s
             if not rests and len(awake) <= self.max_awake:
                 return
-            self._packed[agent_id] = pack(profile)
+            try:
+                packed = pack(profile)
+            except Exception:  # its next checkpoint will tell; others' events must not fail for it
+                awake.move_to_end(agent_id)
+                return
+            self._packed[agent_id] = packed
             del awake[agent_id]
 
     def __getitem__(self, agent_id: str) -> Profile:

@@ -11,9 +11,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-import ormsgpack
 from sqlalchemy import ColumnElement, Connection, Select, delete, select, update
 
+from baselines.packed import MAX_BYTES, pack, unpack
 from baselines.profile import Profile, ProfileError, Rules
 from monitor.sources import Place
 from monitor.store import inventory
@@ -22,7 +22,7 @@ from monitor.store.sql import upsert
 
 log = logging.getLogger(__name__)
 
-MAX_BODY_BYTES: Final = 4 << 20
+MAX_BODY_BYTES: Final = MAX_BYTES
 """Of a stored profile or cohort; what they hold is bounded, so that none comes near it."""
 _MAX_PARAMETERS: Final = 500
 _MAX_ROWS: Final = 1000
@@ -130,7 +130,7 @@ def lock(state: Connection, mine: Claim) -> int:
 
 def profile_row(mine: Claim, profile: Profile) -> dict[str, Any]:
     """A profile as it is stored."""
-    body = ormsgpack.packb(profile.dump())
+    body = pack(profile)
     return {
         "source": mine.source,
         "partition": mine.partition,
@@ -254,10 +254,7 @@ def read_profile(agent_id: str, checksum: bytes, body: bytes, rules: Rules) -> P
         raise ProfileError(f"{len(body)} bytes; at most {MAX_BODY_BYTES} are taken")
     if _checksum(body) != checksum:
         raise ProfileError("checksum does not match")
-    try:
-        profile = Profile.load(ormsgpack.unpackb(body), rules)
-    except ormsgpack.MsgpackDecodeError as error:
-        raise ProfileError(f"no msgpack: {error}") from None
+    profile = unpack(body, rules)
     if profile.agent_id != agent_id:
         raise ProfileError("belongs to another agent")
     return profile

@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import ormsgpack
+import zstandard
 
 from alerting.sparkline import sparkline
 from baselines.event import ActionEvent
@@ -172,9 +173,9 @@ def _introduce(store: Store, source: str, size: int) -> None:
         for number in range(start, min(size, start + _ROWS_AT_ONCE)):
             agent_id = f"agent-{number:07}"
             own = body.replace(b"agent-xxxxxxx", agent_id.encode())
-            rows.append(
-                row | {"agent_id": agent_id, "body": own, "checksum": shards._checksum(own)}
-            )
+            packed = bytes(memoryview(zstandard.compress(own, 1)))
+            others = {"agent_id": agent_id, "body": packed, "checksum": shards._checksum(packed)}
+            rows.append(row | others)
         with store.state() as state:
             upsert(state, schema.profiles, rows)
 

@@ -98,6 +98,17 @@ def test_by_other_rules_only_what_is_not_saved_stays() -> None:
     assert shard.profiles["a"].rules is other.rules
 
 
+def test_one_that_cannot_be_packed_fails_nobody() -> None:
+    shard = Shard("log", 0, POLICY)
+    shard.profiles.max_awake = 1
+    feed(shard, "odd", 0, START_S)
+    shard.profiles["odd"].role = "\ud800"  # no text that can be written
+    for number in range(1, 5):
+        feed(shard, f"agent-{number}", number, START_S + number)
+    assert shard.profiles["odd"].events == 1
+    assert len(shard.profiles) == 5
+
+
 def test_it_is_a_mapping() -> None:
     residents = Residents(POLICY.rules, max_awake=1)
     shard = Shard("log", 0, POLICY)
