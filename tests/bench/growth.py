@@ -24,7 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -96,20 +96,12 @@ def _row(row: str, rounds: int) -> dict[int, list[float]]:
 
 def agents(size: int, directory: Path) -> float:
     """What a worker reads a second; the first events, which bring agents to memory, apart."""
-    log, settings = directory / "events.jsonl", Config()
-    before = min(size, EVENTS)
-    with log.open("wb") as file:
-        for number in range(before):
-            file.write(record(f"agent-{number:07}", 9, START_S + number / 100, "first", number))
-        file.writelines(_runs(size, START_S + 3600.0))
-    with _store(directory) as store:
-        _introduce(store, LogFileSource(log).part(0).source, size)
-        worker = open_worker(settings, LogFileSource(log), store, directory)
-        read_on(worker, before)
-        began, already = time.process_time(), worker.counts.events
-        read_on(worker, before + EVENTS)
-        worker.checkpoint()
-        return (before + EVENTS - already) / (time.process_time() - began)
+    settings, before = Config(), min(size, EVENTS)
+    acted = [
+        record(f"agent-{number:07}", 9, START_S + number / 100, "first", number)
+        for number in range(before)
+    ]
+    return _second_part(directory, settings, acted, _runs(size, START_S + 3600.0), known=size)
 
 
 def targets(size: int, _: Path) -> float:
@@ -130,23 +122,38 @@ def targets(size: int, _: Path) -> float:
 
 def open_alerts(size: int, directory: Path) -> float:
     """What a worker reads a second while there are so many open alerts already."""
+    settings = Config.model_validate({"boundaries": [{"tools": ["*_tool_*"]}]})
+    apart_s = 2 * settings.alerts.together_s  # far enough to be no one incident
+    old = [
+        record(
+            f"old-{number}", 0, START_S + number * apart_s, "run", 0, tool="wire_money", role=None
+        )
+        for number in range(size)
+    ]
+    new = (
+        raw.replace(b"_tool_", b"_wire_") if number % 100 == 0 else raw
+        for number, raw in enumerate(_runs(1_000, START_S + size * apart_s))
+    )
+    return _second_part(directory, settings, old, new)
+
+
+def _second_part(
+    directory: Path, settings: Config, first: list[bytes], second: Iterable[bytes], known: int = 0
+) -> float:
+    """Events a second of CPU time while a worker reads the second part of a log."""
     log = directory / "events.jsonl"
-    settings = Config.model_validate({"boundaries": [{"tools": ["read_*", "send_*"]}]})
-    events = EVENTS // 2
-    with log.open("wb") as file:
-        for number in range(size):  # far enough apart to be no one incident
-            at_s = START_S + number * 2 * settings.alerts.together_s
-            file.write(record(f"old-{number}", 0, at_s, "run", 0, tool="wire_money", role=None))
-        for number, raw in enumerate(_runs(1_000, START_S + size * 2 * 300.0)):
-            if number < events:
-                file.write(raw.replace(b"read_tool_0", b"wire_money") if number % 100 == 0 else raw)
+    log.write_bytes(b"".join(first))
     with _store(directory) as store:
+        _introduce(store, LogFileSource(log).part(0).source, known)
         worker = open_worker(settings, LogFileSource(log), store, directory)
-        read_on(worker, size)
-        began, already = time.process_time(), worker.counts.events
-        read_on(worker, size + events)
+        read_on(worker, len(first))
         worker.checkpoint()
-        return (size + events - already) / (time.process_time() - began)
+        with log.open("ab") as file:
+            file.writelines(second)
+        began = time.process_time()
+        read_on(worker, len(first) + EVENTS)
+        worker.checkpoint()
+        return EVENTS / (time.process_time() - began)
 
 
 def _runs(size: int, at_s: float) -> Iterator[bytes]:
