@@ -9,12 +9,14 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from alerting.render import clean
 from monitor.errors import UsageError
 
 ENV_PREFIX: Final = "TRIPSWITCH_"
 SECRET_KEYS: Final = frozenset(
     {"app_token", "bot_token", "sasl_password", "ssl_password", "password"}
 )
+_MAX_CHARS: Final = 10_000
 
 
 def reasons(error: ValidationError, root: type[BaseModel]) -> str:
@@ -27,7 +29,7 @@ def reasons(error: ValidationError, root: type[BaseModel]) -> str:
             parts.append(f"{where}: {hint(str(fault['loc'][-1]), known)}")
         else:
             parts.append(f"{where}: {fault['msg']}" if where else fault["msg"])
-    return "; ".join(parts)
+    return clean("; ".join(parts), _MAX_CHARS)  # it quotes values and keys, which hold anything
 
 
 def _fields_at(root: type[BaseModel], loc: Iterable[int | str]) -> Iterable[str]:

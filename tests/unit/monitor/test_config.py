@@ -62,6 +62,7 @@ def test_the_environment_goes_above_the_file(
         (f"a = {'[' * 5000}", "it is nested too deeply"),
         (f"a = {'9' * 5000}", "Exceeds the limit"),
         ("#" * (config.MAX_BYTES + 1), "more than 1048576 bytes; is it the right file?"),
+        ('[[receivers]]\nkind = "\\n\\u001b[2J"', r"Input tag '\n\x1b[2J' found"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, said: str) -> None:
