@@ -8,6 +8,7 @@ from kafka import KafkaConsumer, TopicPartition  # type: ignore[import-untyped]
 from sqlalchemy import func, select
 
 from baselines.event import ActionEvent, EventError
+from baselines.packed import unpack
 from detectors.shard import Shard
 from monitor import policies
 from monitor.ledger import audit
@@ -55,7 +56,8 @@ def each_event_was_learned_once(world: FaultWorld) -> None:
     columns = (profiles.c.partition, profiles.c.agent_id, profiles.c.body)
     with world.store.read_state() as state:
         stored = {
-            (row.partition, row.agent_id): row.body for row in state.execute(select(*columns))
+            (row.partition, row.agent_id): ormsgpack.packb(unpack(row.body, policy.rules).dump())
+            for row in state.execute(select(*columns))
         }
     assert stored.keys() == taught.keys()
     assert {key for key in taught if stored[key] != taught[key]} == set()
