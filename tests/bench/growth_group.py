@@ -86,7 +86,11 @@ def member(bootstrap_servers: str, topic: str, url: str, partitions: int) -> dic
     settings = Config.model_validate(
         {
             "source": {"kind": "kafka", "topic": topic},
-            "kafka": {"bootstrap_servers": bootstrap_servers, "group_id": topic},
+            "kafka": {
+                "bootstrap_servers": bootstrap_servers,
+                "group_id": topic,
+                "session_timeout_s": 60,  # a machine that is busy must not move partitions
+            },
             "store": {"url": url},
         }
     )
