@@ -116,6 +116,7 @@ def compare(directory: Path, events: int, rounds: int) -> dict[str, Any]:
         "events_per_s": rates,
         "ratio": {name: round(statistics.median(each), 3) for name, each in ratios.items()},
         "latency_ms": latency_ms,
+        "bytes_per_agent": _bytes_per_agent(),
         "events": events,
         "rounds": rounds,
     }
@@ -146,6 +147,15 @@ def _latency(rate: int) -> dict[str, Any]:
     durable = found["ms"]["event to registry revoked"]
     print(f"{rate} events a second: {durable}", file=sys.stderr)
     return {"sent_per_s": found["sent_per_s"], "trips": found["trips"], **durable}
+
+
+def _bytes_per_agent() -> dict[str, Any]:
+    """Of small fleets; `make bench-memory` goes up to a million."""
+    command = [sys.executable, "-m", "tests.bench.memory", "--kinds", "idle", "active"]
+    command += ["--sizes", "1000", "10000"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True)
+    found: dict[str, Any] = json.loads(ended.stdout)["bytes_per_agent"]
+    return found
 
 
 def _produce(broker: str, topic: str, events: int) -> None:
