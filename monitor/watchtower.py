@@ -1,6 +1,7 @@
 """Keeps the watches of one worker: which agents to follow, what they did, what to report."""
 
 import logging
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
@@ -20,6 +21,10 @@ from monitor.watch import Watch
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S: Final = 0.25
+LOOK_AT_LEAST_S: Final = 1.0
+"""Within the skew that is allowed, so that no effective action goes unseen before the look."""
+_REST: Final = 10
+"""Where thousands are cut off a look takes long: a tenth of the time is to go there."""
 COUNT_EVERY_S: Final = 1.0
 """An agent that is cut off may try again thousands of times a second: what was refused is only
 counted, and written now and then."""
@@ -57,14 +62,15 @@ class Watchtower:
     followed: dict[str, trips.Watched] = field(default_factory=dict)
     watches: dict[str, dict[int, Watch]] = field(default_factory=dict)
     _looked_at_s: float = 0.0
+    _look_every_s: float = LOOK_EVERY_S
     _reported_at_s: float = 0.0
 
     def look(
         self, store: Store, source: Source, owned: Mapping[int, Reading], now_s: float
     ) -> None:
         """Bring the watches up to the ledger, now and then."""
-        if now_s - self._looked_at_s >= LOOK_EVERY_S:
-            self._looked_at_s = now_s
+        if now_s - self._looked_at_s >= self._look_every_s:
+            self._looked_at_s, began_s = now_s, time.monotonic()
             try:
                 with store.read() as ledger:
                     followed = trips.watched(ledger)
@@ -81,6 +87,8 @@ class Watchtower:
                 if here:
                     found[trip.agent_id] = {n: self._follow(trip, n, source) for n in here}
             self.watches = found
+            rest_s = _REST * (time.monotonic() - began_s)
+            self._look_every_s = min(max(LOOK_EVERY_S, rest_s), LOOK_AT_LEAST_S)
 
     def judge(self, owned: Mapping[int, Reading]) -> None:
         """See who is silent, once everything that was polled is taken in."""
@@ -184,7 +192,8 @@ class Watchtower:
 
     def reported(self, now_s: float) -> None:
         """What was reported is stored; count from there, and see soon what was ordered with it."""
-        self._looked_at_s = 0.0
+        if self._look_every_s == LOOK_EVERY_S:
+            self._looked_at_s = 0.0
         self._reported_at_s = now_s
         for watch in self._each():
             watch.silent = watch.now_silent or (watch.silent and not watch.effective)
