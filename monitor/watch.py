@@ -11,7 +11,7 @@ that the agent may write to, and in each other one that it was seen in, whicheve
 from dataclasses import dataclass, field
 
 from baselines.event import ActionEvent
-from monitor.ledger.watching import Attempts
+from monitor.ledger.tries import Tries
 
 
 @dataclass(slots=True)
@@ -95,9 +95,9 @@ class Watch:
             self.effective.append((event, offset))
             self.last_effective_log_s = log_s
 
-    def attempts(self) -> Attempts:
+    def tries(self) -> Tries:
         """What was counted since the last report, where nothing was effective."""
-        return Attempts(self.trip_id, self.place, self.early, self.refused, self.watched_to)
+        return Tries(self.trip_id, self.place, self.early, self.refused, self.watched_to)
 
     def is_silent(
         self, next_offset: int, watermark_s: float, silent_after_s: float, allowed_skew_s: float

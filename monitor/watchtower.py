@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from baselines.event import ActionEvent
 from detectors.finding import Anomaly, Finding, Severity
 from monitor.ledger import trips
+from monitor.ledger.tries import count_tries
 from monitor.sources import Part, Source, SourceError
 from monitor.store import Store
 from monitor.store.engine import reason
@@ -85,7 +86,7 @@ class Watchtower:
                 if beyond := trip.seen.keys() - homes.values():
                     here |= {n for n in owned if _place(source, n, len(homes)) in beyond}
                 if here:
-                    found[trip.agent_id] = {n: self._follow(trip, n, source) for n in here}
+                    found[trip.agent_id] = {n: self._follow(trip, n, homes, source) for n in here}
             self.watches = found
             rest_s = _REST * (time.monotonic() - began_s)
             self._look_every_s = min(max(LOOK_EVERY_S, rest_s), LOOK_AT_LEAST_S)
@@ -102,8 +103,9 @@ class Watchtower:
         for watches in self.watches.values():
             yield from watches.values()
 
-    def _follow(self, trip: trips.Watched, partition: int, source: Source) -> Watch:
-        homes = _homes(source, trip.agent_id)
+    def _follow(
+        self, trip: trips.Watched, partition: int, homes: Mapping[int, str], source: Source
+    ) -> Watch:
         place = _place(source, partition, len(homes))
         so_far = trip.seen.get(place, trips.NOTHING_SEEN)
         watch = self.watches.get(trip.agent_id, {}).get(partition)
@@ -142,7 +144,8 @@ class Watchtower:
         watches = self.watches.setdefault(event.agent_id, {})
         watch = watches.get(partition)
         if watch is None:  # not where its key belongs: it was keyed otherwise, or the topic grew
-            watch = self._follow(self.followed[event.agent_id], partition, source)
+            homes = _homes(source, event.agent_id)
+            watch = self._follow(self.followed[event.agent_id], partition, homes, source)
             watches[partition] = watch
         watch.see(event, offset, log_s, self.allowed_skew_s)
 
@@ -166,7 +169,7 @@ class Watchtower:
     ) -> list[Anomaly]:
         """Write what was seen into the ledger; returns the anomalies that it amounts to."""
         counted = [watch for watch in self._each() if watch.restless and not watch.effective]
-        trips.count_attempts(ledger, [watch.attempts() for watch in counted])
+        count_tries(ledger, [watch.tries() for watch in counted])
         breaches = []
         for watch in self._each():
             if watch.effective:

@@ -4,14 +4,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, bindparam, case, func, select, update
+from sqlalchemy import Connection, func, select, update
 
 from alerting.killswitch import BLOCKED, AgentState, Cause, step
 from monitor.ledger import agents, audit, trip
 from monitor.ledger.outcome import tell
 from monitor.store.schema import agents as agents_table
 from monitor.store.schema import trips, watches
-from monitor.store.sql import advance, upsert
+from monitor.store.sql import upsert
 
 FIRST_PLACE: Final = ""
 """How the first partition of the only topic, or a log, is called."""
@@ -55,26 +55,6 @@ class Watched:
     held_at: float | None
     last_effective_at: float | None
     seen: Mapping[str, Seen]
-
-
-_SEEN_TO: Final = (
-    select(watches.c.watched_to)
-    .where(watches.c.trip_id == bindparam("of_trip"), watches.c.place == bindparam("of_place"))
-    .scalar_subquery()
-)
-_EARLY_AT: Final = bindparam("early_at", type_=trips.c.last_early_at.type)
-_COUNT: Final = (
-    update(trips)
-    .where(trips.c.trip_id == bindparam("of_trip"), func.coalesce(_SEEN_TO, 0) < bindparam("to"))
-    .values(
-        early_count=trips.c.early_count + bindparam("more_early"),
-        last_early_at=case(
-            (trips.c.last_early_at > _EARLY_AT, trips.c.last_early_at),
-            else_=func.coalesce(_EARLY_AT, trips.c.last_early_at),
-        ),
-        refused_count=trips.c.refused_count + bindparam("more_refused"),
-    )
-)
 
 
 def watched(connection: Connection) -> list[Watched]:
@@ -161,53 +141,6 @@ def record_watch(
         if told_at is None or before.silent_at is not None or now_s - told_at >= TELL_EVERY_S:
             _still_acts(connection, trip_id, receivers, now_s)
     return True
-
-
-class Attempts(NamedTuple):
-    """What a partition showed of a trip, without any effective action.
-
-    Attributes
-    ----------
-    early
-        When actions succeeded after the order and before containment, in seconds since the epoch.
-    refused
-        How many were refused.
-    watched_to
-        As in `Seen`.
-    """
-
-    trip_id: str
-    place: str
-    early: Sequence[float]
-    refused: int
-    watched_to: int
-
-
-def count_attempts(connection: Connection, attempts: Sequence[Attempts]) -> None:
-    """Add what was counted since the last call, of any number of trips at once.
-
-    What reaches no further than what was seen there is a repeat, and changes nothing.
-    """
-    if not attempts:
-        return
-    audit.lock(connection)  # as whoever changes a trip does
-    counted = [
-        {
-            "of_trip": one.trip_id,
-            "of_place": one.place,
-            "more_early": len(one.early),
-            "early_at": max(one.early, default=None),
-            "more_refused": one.refused,
-            "to": one.watched_to,
-        }
-        for one in attempts
-    ]
-    connection.execute(_COUNT, counted)
-    seen = [
-        {"trip_id": one.trip_id, "place": one.place, "watched_to": one.watched_to, "quiet": False}
-        for one in attempts
-    ]
-    advance(connection, watches, seen, watches.c.watched_to)
 
 
 def mark_silent(

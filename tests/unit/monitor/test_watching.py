@@ -120,38 +120,3 @@ def test_of_several_partitions_each_must_show_silence(store: Store) -> None:
     with store.read() as ledger:
         (watched,) = trips.watched(ledger)
     assert watched.seen == {"acts/1": (3, True), "calls/0": (8, True)}
-
-
-def test_attempts_of_many_trips_are_counted_at_once_and_once(store: Store) -> None:
-    one, other = (kill(store, agent_id=agent, points=()) for agent in ("one", "other"))
-
-    def count(*attempts: trips.Attempts) -> None:
-        with store.ledger() as ledger:
-            trips.count_attempts(ledger, attempts)
-
-    first = trips.Attempts(one.trip_id, "t/0", [NOW + 2, NOW + 1], 3, watched_to=10)
-    count(first, trips.Attempts(other.trip_id, "", [], 5, watched_to=7))
-    count(first)  # read again after a crash
-    count(
-        trips.Attempts(one.trip_id, "t/0", [NOW], 1, watched_to=11),
-        trips.Attempts(one.trip_id, "t/1", [], 1, watched_to=2),
-        trips.Attempts(other.trip_id, "", [], 1, watched_to=6),
-    )
-    told = [
-        (found.early_count, found.last_early_at, found.refused_count)
-        for found in (get(store, one.trip_id), get(store, other.trip_id))
-    ]
-    assert told == [(3, NOW + 2, 5), (0, None, 5)]
-    with store.read() as ledger:
-        seen = {watched.agent_id: watched.seen for watched in trips.watched(ledger)}
-    assert seen == {"one": {"t/0": (11, False), "t/1": (2, False)}, "other": {"": (7, False)}}
-
-
-def test_counting_attempts_does_not_end_silence(store: Store) -> None:
-    trip = kill(store, points=())
-    with store.ledger() as ledger:
-        trips.mark_silent(ledger, trip.trip_id, receivers=RECEIVERS, now_s=NOW + 60)
-        trips.count_attempts(ledger, [trips.Attempts(trip.trip_id, "", [], 2, watched_to=9)])
-        (watched,) = trips.watched(ledger)
-    assert watched.seen == {"": (9, True)}
-    assert get(store, trip.trip_id).state is AgentState.SILENT

@@ -12,7 +12,6 @@ from alerting.trip_policy import Guards, Rule
 from detectors.budget import Budget
 from detectors.finding import Severity
 from detectors.shard import Policy
-from monitor import watchtower
 from monitor.dead_letter import FileDeadLetters
 from monitor.ledger.response import Response
 from monitor.ledger.trips import order_kill
@@ -238,41 +237,6 @@ def test_what_was_done_while_no_daemon_ran_counts_too(store: Store, tmp_path: Pa
     with store.read() as ledger:
         seen = ledger.execute(select(trips)).one()
     assert (seen.trip_id, seen.effective_count) == (trip.trip_id, 1)
-
-
-def test_attempts_of_an_agent_that_is_cut_off_are_counted_now_and_then(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Not with each batch, but before a checkpoint passes them: a crash loses and repeats none."""
-    log, wrote = tmp_path / "events.jsonl", 0
-    log.write_bytes(raw_event(0, time.time(), agent_id="a") + b"\n")
-    drain(make(store, log))
-    with store.ledger() as ledger:
-        order_kill(
-            ledger, agent_id="a", reason="r", ordered_by="os:a", automatic=False,
-            now_s=time.time() - 5, points=(), receivers=(),
-        )  # fmt: skip
-    monkeypatch.setattr(watchtower, "COUNT_EVERY_S", 3600.0)
-
-    def tried(worker: Worker, times: int) -> int:
-        nonlocal wrote
-        for _ in range(times):
-            wrote += 1
-            with log.open("ab") as file:
-                file.write(raw_event(wrote, time.time(), agent_id="a", status="denied") + b"\n")
-            worker.step()
-        with store.read() as ledger:
-            return int(ledger.execute(select(trips.c.refused_count)).scalar_one())
-
-    first = make(store, log, checkpoint_s=3600.0)
-    first.step()
-    assert tried(first, 5) == 1, "the first is written at once, the others wait"
-    crashed = make(store, log, checkpoint_s=3600.0)  # and reads them again
-    crashed.step()
-    assert tried(crashed, 1) == 6
-    assert tried(crashed, 2) == 6
-    crashed.checkpoint()
-    assert tried(crashed, 0) == 8
 
 
 def _detectors(store: Store) -> list[str]:
