@@ -60,7 +60,7 @@ class Watch:
     @property
     def has_news(self) -> bool:
         """Whether there is anything for the ledger."""
-        return self.restless or (self.now_silent and not self.silent)
+        return self.restless or self.is_urgent
 
     @property
     def is_urgent(self) -> bool:

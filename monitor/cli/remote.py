@@ -48,7 +48,7 @@ def told_by(server: str | None, of_what: str) -> Iterator[None]:
             raise
         raise ServerError(
             f"server {clean(server, 500)}: tells of {of_what} in another form; is it another "
-            "version? --json prints it as it is"
+            "version? Upgrade the older one"
         ) from None
 
 
