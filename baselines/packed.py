@@ -1,12 +1,13 @@
 """A packed profile: the same in a tenth of the memory; stored so, and held so at rest."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import ormsgpack
 import zstandard
 
 from baselines.profile import Profile, ProfileError
 from baselines.rules import Rules
+from baselines.summary import Summary
 
 MAX_BYTES: Final = 4 << 20
 """Of the plain data of a profile; what it holds is bounded, so that none comes near it."""
@@ -14,10 +15,29 @@ _LEVEL: Final = 1
 """Higher ones take longer and save next to nothing: most of a profile is floats."""
 
 
-def pack(profile: Profile) -> bytes:
+class Packed(NamedTuple):
+    """A packed profile, with what is asked for while it is.
+
+    Attributes
+    ----------
+    body
+        The whole profile.
+    summary
+        What a list of agents shows of it.
+    due_s
+        When the agent is missed, in event time; None if it never is.
+    """
+
+    body: bytes
+    summary: Summary
+    due_s: float | None
+
+
+def pack(profile: Profile) -> Packed:
     """The profile as bytes; `unpack` makes the same of them."""
     body = zstandard.compress(ormsgpack.packb(profile.dump()), _LEVEL)
-    return bytes(memoryview(body))  # a copy: what it returns keeps all the room that it worked in
+    body = bytes(memoryview(body))  # a copy: what it returns keeps all the room that it worked in
+    return Packed(body, profile.summary(), profile.due_s)
 
 
 def unpack(body: bytes, rules: Rules) -> Profile:

@@ -5,10 +5,10 @@ agents that act are held as objects, `awake`; of the others, packed, a million f
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from typing import Final
 
-from baselines.packed import pack, unpack
+from baselines.packed import Packed, pack, unpack
 from baselines.profile import Profile
 from baselines.rules import Rules
 
@@ -37,13 +37,14 @@ class Residents(MutableMapping[str, Profile]):
         Of more than so many the one that has waited for longest is packed.
     """
 
-    __slots__ = ("_awake", "_packed", "max_awake", "rules")
+    __slots__ = ("_awake", "_packed", "_unsaved", "max_awake", "rules")
 
     def __init__(self, rules: Rules, max_awake: int = MAX_AWAKE) -> None:
         self.rules = rules
         self.max_awake = max_awake
         self._awake: OrderedDict[str, Profile] = OrderedDict()
         self._packed: dict[str, bytes] = {}
+        self._unsaved: dict[str, Packed] = {}
 
     @property
     def awake(self) -> int:
@@ -57,10 +58,11 @@ class Residents(MutableMapping[str, Profile]):
         if profile is not None:
             awake.move_to_end(agent_id)
             return profile
-        body = self._packed.pop(agent_id, None)
+        body = self._packed.get(agent_id)
         if body is None:
             return None
         profile = awake[agent_id] = unpack(body, self.rules)
+        self._drop(agent_id)
         return profile
 
     def peek(self, agent_id: str) -> Profile:
@@ -68,13 +70,20 @@ class Residents(MutableMapping[str, Profile]):
         profile = self._awake.get(agent_id)
         return unpack(self._packed[agent_id], self.rules) if profile is None else profile
 
-    def settle(self, watermark_s: float) -> None:
+    def packed(self, agent_id: str) -> Packed:
+        """The profile of an agent as it is stored; what was kept for that is given away."""
+        unsaved = self._unsaved.pop(agent_id, None)
+        return pack(self.peek(agent_id)) if unsaved is None else unsaved
+
+    def settle(self, watermark_s: float, is_saved: Callable[[str], bool]) -> None:
         """Pack what is too much, and whose agents rest.
 
         Parameters
         ----------
         watermark_s
             Event time of the shard, in seconds since the epoch.
+        is_saved
+            Whether an agent's profile is stored as it is; else that need not unpack it.
         """
         awake, rested_s = self._awake, watermark_s - RESTS_AFTER_S
         for _ in range(_AT_ONCE):
@@ -90,7 +99,9 @@ class Residents(MutableMapping[str, Profile]):
             except Exception:  # its next checkpoint will tell; others' events must not fail for it
                 awake.move_to_end(agent_id)
                 return
-            self._packed[agent_id] = packed
+            self._packed[agent_id] = packed.body
+            if not is_saved(agent_id):
+                self._unsaved[agent_id] = packed
             del awake[agent_id]
 
     def __getitem__(self, agent_id: str) -> Profile:
@@ -100,12 +111,16 @@ class Residents(MutableMapping[str, Profile]):
         return profile
 
     def __setitem__(self, agent_id: str, profile: Profile) -> None:
-        self._packed.pop(agent_id, None)
+        self._drop(agent_id)
         self._awake[agent_id] = profile
 
     def __delitem__(self, agent_id: str) -> None:
-        if self._packed.pop(agent_id, None) is None:
+        if not self._drop(agent_id):
             del self._awake[agent_id]
+
+    def _drop(self, agent_id: str) -> bool:
+        self._unsaved.pop(agent_id, None)
+        return self._packed.pop(agent_id, None) is not None
 
     def __contains__(self, agent_id: object) -> bool:
         return agent_id in self._awake or agent_id in self._packed

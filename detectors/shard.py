@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 from baselines.cohort import Cohorts
 from baselines.event import ActionEvent
 from baselines.last_act import keep, recall
 from baselines.observation import Observation
+from baselines.packed import Packed
 from baselines.profile import Profile
 from detectors.fault import Fault, following
 from detectors.finding import Anomaly, Finding, anomaly_id
@@ -72,7 +73,7 @@ class Shard:
     policy: Policy
     profiles: Residents = field(init=False)
     dirty: set[str] = field(default_factory=set)
-    snapshot: Snapshot[Any] | None = None
+    snapshot: Snapshot[Packed] | None = None
     tally: Tally = field(default_factory=Tally)
     silence: Silence = field(default_factory=Silence)
     cohorts: Cohorts = field(default_factory=Cohorts)
@@ -181,7 +182,7 @@ class Shard:
             anomalies = (*anomalies, *self._missed(time_s, offset))
         if enters:
             silence.wait_for(profile)
-        self.profiles.settle(silence.pulse.watermark_s)
+        self.profiles.settle(silence.pulse.watermark_s, self._is_saved)
         return anomalies
 
     def _missed(self, time_s: float, offset: int) -> list[Anomaly]:

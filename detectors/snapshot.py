@@ -3,8 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
-from baselines.profile import Profile
-
 KeptT = TypeVar("KeptT")
 
 
@@ -17,10 +15,8 @@ class Snapshot(Generic[KeptT]):
     ----------
     agent_ids
         Whose profiles; they must stay in memory until what was put down is stored.
-    look_at
-        The profile of one of them as it is.
     put_down
-        Makes of a profile what is kept of it, which later changes do not reach.
+        What is kept of one of them as it is, which later changes do not reach.
 
     Attributes
     ----------
@@ -30,18 +26,12 @@ class Snapshot(Generic[KeptT]):
         What was put down so far.
     """
 
-    __slots__ = ("_look_at", "_put_down", "_waiting", "agent_ids", "kept")
+    __slots__ = ("_put_down", "_waiting", "agent_ids", "kept")
 
-    def __init__(
-        self,
-        agent_ids: Iterable[str],
-        look_at: Callable[[str], Profile],
-        put_down: Callable[[Profile], KeptT],
-    ) -> None:
+    def __init__(self, agent_ids: Iterable[str], put_down: Callable[[str], KeptT]) -> None:
         self.agent_ids = frozenset(agent_ids)
         self.kept: list[KeptT] = []
         self._waiting = set(self.agent_ids)
-        self._look_at = look_at
         self._put_down = put_down
 
     @property
@@ -62,4 +52,4 @@ class Snapshot(Generic[KeptT]):
             yield
 
     def _keep(self, agent_id: str) -> None:
-        self.kept.append(self._put_down(self._look_at(agent_id)))
+        self.kept.append(self._put_down(agent_id))

@@ -6,11 +6,9 @@ there as a whole or not at all. Until then nothing of it leaves memory.
 """
 
 import time
-from collections.abc import Mapping
 from concurrent.futures import Executor, Future
-from functools import partial
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 from detectors.shard import Shard
 from detectors.snapshot import Snapshot
@@ -38,9 +36,7 @@ class Saving:
         self._shared = {"silence": shard.silence.dump()}
         self._cohorts = [cohorts.row(claim, *changed) for changed in shard.cohorts.changed()]
         shard.cohorts.saved()
-        self._snapshot: Snapshot[Mapping[str, Any]] = Snapshot(
-            shard.dirty, shard.profiles.peek, partial(shards.profile_row, claim)
-        )
+        self._snapshot = Snapshot(shard.dirty, shard.profiles.packed)
         shard.snapshot = self._snapshot
         shard.dirty = set()
         self._stored: Future[None] | None = None

@@ -7,13 +7,13 @@ checks the epoch, so that one who lost the shard without noticing can save nothi
 import hashlib
 import json
 import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, delete, select, update
 
-from baselines.packed import MAX_BYTES, pack, unpack
+from baselines.packed import MAX_BYTES, Packed, unpack
 from baselines.profile import Profile, ProfileError, Rules
 from monitor.sources import Place
 from monitor.store import inventory
@@ -128,24 +128,11 @@ def lock(state: Connection, mine: Claim) -> int:
     return saved
 
 
-def profile_row(mine: Claim, profile: Profile) -> dict[str, Any]:
-    """A profile as it is stored."""
-    body = pack(profile)
-    return {
-        "source": mine.source,
-        "partition": mine.partition,
-        **inventory.columns(profile.summary()),
-        "due": profile.due_s,
-        "checksum": _checksum(body),
-        "body": body,
-    }
-
-
 def save(
     state: Connection,
     mine: Claim,
     place: Place,
-    rows: Sequence[Mapping[str, Any]],
+    changed: Sequence[Packed],
     now_s: float,
     shared: Any = None,
 ) -> None:
@@ -157,8 +144,8 @@ def save(
         The transaction, and whose it is.
     place
         Where to go on.
-    rows
-        Profiles to store, each as `profile_row` makes them.
+    changed
+        Profiles to store.
     now_s
         The clock, in seconds since the epoch.
     shared
@@ -171,8 +158,9 @@ def save(
     """
     if lock(state, mine) > place.next_offset:
         raise ShardLostError
-    for start in range(0, len(rows), _MAX_ROWS):
-        upsert(state, profiles, rows[start : start + _MAX_ROWS])
+    for start in range(0, len(changed), _MAX_ROWS):
+        rows = [_row(mine, packed) for packed in changed[start : start + _MAX_ROWS]]
+        upsert(state, profiles, rows)
     doc = json.dumps({"source": dict(place.notes), "shard": shared})
     state.execute(
         update(shards)
@@ -276,6 +264,17 @@ def set_aside(state: Connection, mine: Claim, damaged: Iterable[Damaged], now_s:
                 profiles.c.agent_id == agent_id,
             )
         )
+
+
+def _row(mine: Claim, packed: Packed) -> dict[str, Any]:
+    return {
+        "source": mine.source,
+        "partition": mine.partition,
+        **inventory.columns(packed.summary),
+        "due": packed.due_s,
+        "checksum": _checksum(packed.body),
+        "body": packed.body,
+    }
 
 
 def _checksum(body: bytes) -> bytes:

@@ -33,6 +33,7 @@ import zstandard
 
 from alerting.sparkline import sparkline
 from baselines.event import ActionEvent
+from baselines.packed import Packed, pack
 from detectors.shard import Shard
 from monitor import policies
 from monitor.config import Config
@@ -173,16 +174,15 @@ def _introduce(store: Store, source: str, size: int) -> None:
     for number in range(5):
         raw = record("agent-xxxxxxx", number, START_S - 3600.0 + number, "run", number)
         shard.feed(ActionEvent.parse(raw), raw, number)
-    profile = shard.profiles["agent-xxxxxxx"]
-    row, body = shards.profile_row(Claim(source, 0, 1), profile), ormsgpack.packb(profile.dump())
+    profile, claim = shard.profiles["agent-xxxxxxx"], Claim(source, 0, 1)
+    known, plain = pack(profile), ormsgpack.packb(profile.dump())
     for start in range(0, size, _ROWS_AT_ONCE):
         rows = []
         for number in range(start, min(size, start + _ROWS_AT_ONCE)):
             agent_id = f"agent-{number:07}"
-            own = body.replace(b"agent-xxxxxxx", agent_id.encode())
-            packed = bytes(memoryview(zstandard.compress(own, 1)))
-            others = {"agent_id": agent_id, "body": packed, "checksum": shards._checksum(packed)}
-            rows.append(row | others)
+            body = zstandard.compress(plain.replace(b"agent-xxxxxxx", agent_id.encode()), 1)
+            own = Packed(body, known.summary._replace(agent_id=agent_id), known.due_s)
+            rows.append(shards._row(claim, own))
         with store.state() as state:
             upsert(state, schema.profiles, rows)
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from baselines.effect import EffectMap
+from baselines.packed import pack
 from baselines.profile import Profile, Rules
 from monitor.sources import Place
 from monitor.store import Store, shards
@@ -24,5 +25,4 @@ def checkpoint(store: Store, *profiles: Profile, partition: int = 3, source: str
         mine = shards.claim(ledger, source, partition, owner="me", now_s=START_S)
     with store.state() as state:
         shards.adopt(state, mine, START_S)
-        rows = [shards.profile_row(mine, profile) for profile in profiles]
-        shards.save(state, mine, Place(10, {}), rows, START_S)
+        shards.save(state, mine, Place(10, {}), [*map(pack, profiles)], START_S)

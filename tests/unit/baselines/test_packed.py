@@ -22,7 +22,7 @@ def learned() -> Profile:
 
 
 PROFILE = learned()
-PACKED = pack(PROFILE)
+PACKED = pack(PROFILE).body
 
 
 def test_it_is_the_same_again_and_so_is_plain_data() -> None:

@@ -38,7 +38,7 @@ def test_what_is_unpacked_is_what_was_packed(some: list[Step]) -> None:
     shard = Shard("log", 0, POLICY)
     play(shard, some)
     for profile in shard.profiles.values():
-        again = unpack(pack(profile), POLICY.rules)
+        again = unpack(pack(profile).body, POLICY.rules)
         assert again.dump() == profile.dump()
 
 
@@ -115,7 +115,7 @@ def test_it_is_a_mapping() -> None:
     for number, agent in enumerate("ab"):
         feed(shard, agent, number, START_S + number)
         residents[agent] = shard.profiles[agent]
-    residents.settle(START_S)
+    residents.settle(START_S, lambda agent_id: agent_id == "b")
     assert residents.awake == 1
     del residents["a"], residents["b"]
     assert residents == {}

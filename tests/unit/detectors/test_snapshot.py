@@ -1,26 +1,32 @@
 """What a snapshot holds is how the profiles were when it was taken, whatever came since."""
 
-import ormsgpack
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from baselines.packed import Packed, pack
 from baselines.profile import Profile
+from baselines.rules import Rules
+from detectors import residents
 from detectors.shard import Shard
 from detectors.snapshot import Snapshot
 from tests.unit.detectors.test_shard import POLICY, Step, play, steps
 
 
-def packed(profile: Profile) -> tuple[str, bytes]:
-    return profile.agent_id, ormsgpack.packb(profile.dump())
+def by_agent(kept: list[Packed]) -> dict[str, Packed]:
+    return {packed.summary.agent_id: packed for packed in kept}
 
 
 @settings(max_examples=30, deadline=None)
-@given(before=steps, after=steps, turns=st.integers(0, 2))
-def test_it_holds_what_was(before: list[Step], after: list[Step], turns: int) -> None:
+@given(steps, steps, st.integers(0, 2), st.sampled_from([1, 1000]))
+def test_it_holds_what_was(
+    before: list[Step], after: list[Step], turns: int, max_awake: int
+) -> None:
     shard = Shard("log", 0, POLICY)
+    shard.profiles.max_awake = max_awake
     play(shard, before)
-    expected = dict(packed(profile) for profile in shard.profiles.values())
-    snapshot = shard.snapshot = Snapshot(shard.profiles, shard.profiles.peek, packed)
+    expected = by_agent([pack(shard.profiles.peek(agent_id)) for agent_id in shard.profiles])
+    snapshot = shard.snapshot = Snapshot(shard.profiles, shard.profiles.packed)
     rest = snapshot.put_down()
     for _, _turn in zip(range(turns), rest, strict=False):
         pass
@@ -28,14 +34,33 @@ def test_it_holds_what_was(before: list[Step], after: list[Step], turns: int) ->
     for _ in rest:
         pass
     assert snapshot.is_whole
-    assert dict(snapshot.kept) == expected
+    assert by_agent(snapshot.kept) == expected
     assert len(snapshot.kept) == len(expected), "each once"
 
 
 def test_an_agent_that_is_missed_is_put_down_first() -> None:
     shard = Shard("log", 0, POLICY)
     play(shard, [("a", "read", "x", 60, 1)])
-    snapshot = shard.snapshot = Snapshot(shard.profiles, shard.profiles.peek, packed)
+    snapshot = shard.snapshot = Snapshot(shard.profiles, shard.profiles.packed)
     shard.changes("a")
-    assert [agent_id for agent_id, _ in snapshot.kept] == ["a"]
+    assert list(by_agent(snapshot.kept)) == ["a"]
     assert "a" in shard.dirty
+
+
+def test_one_that_was_packed_since_it_was_saved_is_not_packed_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shard = Shard("log", 0, POLICY)
+    shard.profiles.max_awake = 1
+    agents = "abcd"
+    play(shard, [(agent, "read", "x", 60, 1) for agent in agents])
+    expected = by_agent([pack(shard.profiles.peek(agent)) for agent in agents])
+
+    def refused(body: bytes, rules: Rules) -> Profile:
+        raise AssertionError("a profile was unpacked to store it")
+
+    monkeypatch.setattr(residents, "unpack", refused)
+    snapshot = Snapshot(shard.dirty, shard.profiles.packed)
+    for _ in snapshot.put_down():
+        pass
+    assert by_agent(snapshot.kept) == expected

@@ -3,6 +3,7 @@
 import pytest
 from ormsgpack import packb
 
+from baselines.packed import pack
 from baselines.profile import Profile, Rules
 from detectors.budget import Budget
 from detectors.shard import Policy
@@ -22,8 +23,7 @@ def take(store: Store, partition: int, source: str = "t") -> Owned:
 
 def save(store: Store, mine: Claim, offset: int, *profiles: Profile) -> None:
     with store.state() as state:
-        rows = [shards.profile_row(mine, one) for one in profiles]
-        shards.save(state, mine, Place(offset, {}), rows, START_S)
+        shards.save(state, mine, Place(offset, {}), [*map(pack, profiles)], START_S)
 
 
 def teach(owned: Owned, agent_id: str, events: int, at_s: float = START_S) -> Profile:

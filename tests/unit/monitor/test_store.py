@@ -7,6 +7,7 @@ from sqlalchemy import text, update
 from sqlalchemy.exc import DBAPIError
 
 from baselines.effect import EffectMap
+from baselines.packed import pack
 from baselines.profile import Profile, Rules
 from monitor.config import StoreConfig
 from monitor.ledger import audit
@@ -36,8 +37,7 @@ def profile(agent_id: str) -> Profile:
 
 def save(store: Store, mine: Claim, offset: int, *changed: Profile) -> None:
     with store.state() as state:
-        rows = [shards.profile_row(mine, one) for one in changed]
-        shards.save(state, mine, Place(offset, {"inode": 7}), rows, START_S)
+        shards.save(state, mine, Place(offset, {"inode": 7}), [*map(pack, changed)], START_S)
 
 
 def load(store: Store, mine: Claim, *agents: str) -> list[Profile]:

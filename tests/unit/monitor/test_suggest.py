@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baselines.event import ActionEvent
+from baselines.packed import pack
 from detectors.finding import Anomaly
 from detectors.pattern import parts
 from monitor import config, policies
@@ -163,8 +164,7 @@ def test_without_a_log_the_profiles_of_the_store_are_drafted_from(
         mine = shards.claim(ledger, "log", 0, owner="me", now_s=START_S)
     with store.state() as state:
         shards.adopt(state, mine, START_S)
-        rows = [shards.profile_row(mine, profile) for profile in shard.profiles.values()]
-        shards.save(state, mine, Place(9, {}), rows, START_S)
+        shards.save(state, mine, Place(9, {}), [*map(pack, shard.profiles.values())], START_S)
     store.close()
     text = suggest(capsys, "--agent", "payroll-1")
     path = tmp_path / "draft.toml"
