@@ -2,11 +2,13 @@
 
 from typing import Literal, NamedTuple
 
+Held = Literal["run", "streak", "window", "hour", "drift", "grant", "grants"]
+
 
 class Hold(NamedTuple):
     """Something that was alarmed on, and so is not learned now."""
 
-    what: Literal["run", "streak", "window", "hour", "drift", "grant", "grants"]
+    what: Held
     window: int = 0
     metric: int = 0
     term: str = ""

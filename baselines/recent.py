@@ -1,5 +1,6 @@
 """Recent: which events of an agent were seen lately, by checksum."""
 
+from collections.abc import Iterable, Sequence
 from struct import Struct
 from typing import Final, Literal
 from zlib import crc32
@@ -42,7 +43,7 @@ class Recent:
         return list(_PAIRS.iter_unpack(self._row))
 
     @classmethod
-    def load(cls, data: list[tuple[int, int]]) -> "Recent":
+    def load(cls, data: Iterable[Sequence[int]]) -> "Recent":
         """Undo `dump`."""
         recent = cls()
         recent._row = b"".join(

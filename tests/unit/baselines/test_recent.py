@@ -17,7 +17,7 @@ def test_it_remembers_as_a_table_of_the_last_ids_does(
     recent, table = Recent(), dict[int, int]()
     for place, (number, content) in enumerate(some):
         if place == cut:
-            recent = Recent.load([list(pair) for pair in recent.dump()])  # type: ignore[misc]
+            recent = Recent.load([list(pair) for pair in recent.dump()])
         known = table.get(number)
         if known is None and len(table) == REMEMBERED_EVENTS:
             del table[next(iter(table))]

@@ -1,9 +1,9 @@
 import math
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from baselines.hold import Hold
+from baselines.hold import Held
 from detectors.explain import chance, figure, not_learned, one_in, ordinary
 from detectors.finding import Anomaly
 from tests.kit.anomalies import anomaly
@@ -48,7 +48,7 @@ def test_what_was_not_learned_is_named() -> None:
     told = not_learned(anomaly(held="run", target=None))
     assert told == "the steps of its run, “send_email” among them"
     assert not_learned(anomaly(held="window")) == "how much there was of it (actions)"
-    for what in Hold.__annotations__["what"].__args__:
+    for what in get_args(Held):
         assert not_learned(anomaly(held=what))
 
 
