@@ -4,6 +4,7 @@
 - `worker`: rate, volume and novelty are judged and learned.
 - `worker_full`: every detector, a boundary, declared agents, holds, and the action history.
 - `worker_fast`: as `worker`, read by confluent-kafka.
+- `worker_python`: as `worker`, where the two lower floors are not compiled.
 - `quix_state`, `bytewax_recovery`: the same rate, volume and novelty on these (`rivals`).
 - `quix_plain`, `bytewax_plain`: the plainest form of them, which does far less.
 
@@ -17,6 +18,7 @@ their state with. Latency is that of the whole daemon at a steady rate. Prints o
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -44,12 +46,14 @@ from monitor.timing import Timing
 from monitor.watchtower import Watchtower
 from monitor.worker import Worker
 from tests.kit.broker import create_topic, open_broker
+from tests.kit.compiled import is_compiled
 from tests.kit.recorded import recorded
 
 RATIOS: Final = {
     "worker_to_bare": ("worker", "bare_loop"),
     "full_to_bare": ("worker_full", "bare_loop"),
     "fast_to_worker": ("worker_fast", "worker"),
+    "python_to_worker": ("worker_python", "worker"),
     "worker_to_quix": ("worker", "quix_state"),
     "worker_to_bytewax": ("worker", "bytewax_recovery"),
     "worker_to_quix_plain": ("worker", "quix_plain"),
@@ -62,8 +66,9 @@ RIVALS: Final = {
     "bytewax_plain": ("wax", "plain"),
 }
 """Modules of `tests.bench.rivals`, which run by a Python of their own, and their jobs."""
-SUBJECTS: Final = ("bare_loop", "worker", "worker_full", "worker_fast", *RIVALS)
-RIVALS_PYTHON: Final = Path(__file__).resolve().parents[2] / ".cache" / "rivals" / "bin" / "python"
+SUBJECTS: Final = ("bare_loop", "worker", "worker_full", "worker_fast", "worker_python", *RIVALS)
+ROOT: Final = Path(__file__).resolve().parents[2]
+RIVALS_PYTHON: Final = ROOT / ".cache" / "rivals" / "bin" / "python"
 PARTITIONS: Final = 4
 RATES_PER_S: Final = (1000, 10_000)
 LATENCY_S: Final = 20.0
@@ -117,6 +122,7 @@ def compare(directory: Path, events: int, rounds: int) -> dict[str, Any]:
         "ratio": {name: round(statistics.median(each), 3) for name, each in ratios.items()},
         "latency_ms": latency_ms,
         "bytes_per_agent": _bytes_per_agent(),
+        "compiled": is_compiled(),
         "events": events,
         "rounds": rounds,
     }
@@ -130,7 +136,10 @@ def _round(subject: str, broker: str, topic: str, directory: Path, events: int) 
     else:
         command = [sys.executable, "-m", "tests.bench.throughput", "--events", str(events)]
         command += ["--round", subject, broker, topic, str(directory)]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    surroundings = os.environ | ({"PYTHONPATH": str(ROOT)} if subject == "worker_python" else {})
+    ended = subprocess.run(
+        command, capture_output=True, text=True, timeout=600, check=False, env=surroundings
+    )
     if ended.returncode:
         raise SystemExit(f"{subject} failed:\n{ended.stderr[-3000:]}")
     return float(json.loads(ended.stdout)["seconds"])
