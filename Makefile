@@ -33,9 +33,9 @@ demo: $(READY) ## see an incident from the first odd action to silence, in about
 run: $(READY) ## start the daemon: CONFIG=file.toml, or the embedded default
 	@$(BIN)/tripswitch run $(if $(CONFIG),--config $(CONFIG))
 
-# Four at a time: most of what tests do is to wait. Each has a broker of its own; the slow files come first.
+# Three at a time: most of what tests do is to wait. Each has a broker of its own; the slow files come first.
 test: $(READY) ## run all tests; fetches a Kafka broker from Maven Central the first time
-	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # The image holds the two lower floors as C, so what is measured does; without a compiler they stay
 # as they are. `uv build` builds from what it packed: the checkout stays as it is.
