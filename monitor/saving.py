@@ -2,11 +2,9 @@
 
 Its profiles are put down a few at a time, between two batches; one that changes before its turn is
 put down first. When all are, a thread stores them with their offset in one transaction, which is
-there as a whole or not at all. Until then nothing of it leaves memory. That thread rests as long as
-it works, for the interpreter and the disk are those of the loop, too; unless the loop waits for it.
+there as a whole or not at all. Until then nothing of it leaves memory.
 """
 
-import threading
 import time
 from concurrent.futures import Executor, Future
 from itertools import islice
@@ -19,8 +17,6 @@ from monitor.store import Store, cohorts, shards
 from monitor.store.shards import Claim
 
 _AT_A_TIME: Final = 10
-_RESTS: Final = 1.0
-"""For so many times as long as it worked."""
 
 
 class Saving:
@@ -44,8 +40,6 @@ class Saving:
         shard.snapshot = self._snapshot
         shard.dirty = set()
         self._stored: Future[None] | None = None
-        self._awaited = threading.Event()
-        self._works_since_s = 0.0
 
     @property
     def profiles(self) -> int:
@@ -80,7 +74,6 @@ class Saving:
         sqlalchemy.exc.DBAPIError
             If the store cannot be used.
         """
-        self._awaited.set()
         for _ in self._snapshot.put_down():
             pass
         stored, self._stored = self._stored, None
@@ -90,14 +83,8 @@ class Saving:
             stored.result()
 
     def _store(self, store: Store) -> None:
-        self._works_since_s = time.monotonic()
-        profiles = self._snapshot.kept
         with store.state() as state:
             shards.save(
-                state, self._claim, self.place, profiles, time.time(), self._shared, self._rest
+                state, self._claim, self.place, self._snapshot.kept, time.time(), self._shared
             )
             cohorts.save(state, self._cohorts)
-
-    def _rest(self) -> None:
-        self._awaited.wait(_RESTS * (time.monotonic() - self._works_since_s))
-        self._works_since_s = time.monotonic()

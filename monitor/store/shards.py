@@ -7,7 +7,7 @@ checks the epoch, so that one who lost the shard without noticing can save nothi
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 MAX_BODY_BYTES: Final = MAX_BYTES
 """Of a stored profile or cohort; what they hold is bounded, so that none comes near it."""
 _MAX_PARAMETERS: Final = 500
-_MAX_ROWS: Final = 100
+_MAX_ROWS: Final = 1000
 
 
 class ShardLostError(Exception):
@@ -135,7 +135,6 @@ def save(
     changed: Sequence[Packed],
     now_s: float,
     shared: Any = None,
-    between: Callable[[], None] = lambda: None,
 ) -> None:
     """Checkpoint: the changed profiles and the offset to go on from, in one transaction.
 
@@ -151,8 +150,6 @@ def save(
         The clock, in seconds since the epoch.
     shared
         What the agents of the shard share, as plain JSON.
-    between
-        Called after every hundred profiles.
 
     Raises
     ------
@@ -164,7 +161,6 @@ def save(
     for start in range(0, len(changed), _MAX_ROWS):
         rows = [_row(mine, packed) for packed in changed[start : start + _MAX_ROWS]]
         upsert(state, profiles, rows)
-        between()
     doc = json.dumps({"source": dict(place.notes), "shard": shared})
     state.execute(
         update(shards)

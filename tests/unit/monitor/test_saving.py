@@ -1,16 +1,13 @@
 """Checkpoints of many profiles, which go on between batches."""
 
 import random
-import threading
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
 
-from monitor import saving as saving_module
 from monitor import worker as worker_module
-from monitor.saving import Saving
-from monitor.store import Store, shards
+from monitor.store import Store
 from monitor.store.schema import profiles
 from monitor.worker import Worker
 from tests.kit.stream import odd_stream
@@ -123,36 +120,6 @@ def test_a_stop_ends_it(store: Store, tmp_path: Path) -> None:
         worker.step()
     worker.stop()
     worker.run()
-    saved, _, reached = offsets(worker)
-    assert saved == reached
-    assert count(store) == 7
-
-
-def test_the_thread_that_stores_rests_until_somebody_waits_for_it(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(shards, "_MAX_ROWS", 1)
-    monkeypatch.setattr(saving_module, "_RESTS", 1e9)
-    lines, log = odd_stream(400), tmp_path / "events.jsonl"
-    worker = make(store, log)
-    write(log, lines)
-    rests = threading.Event()
-
-    def rest(saving: Saving) -> None:
-        rests.set()
-        with_breaks(saving)
-
-    with_breaks = Saving._rest
-    monkeypatch.setattr(Saving, "_rest", rest)
-
-    def has_begun() -> bool:
-        worker.step()
-        return rests.is_set()
-
-    until(has_begun)
-    worker.step()
-    assert count(store) == 0, "it rests, and the loop goes on"
-    worker.checkpoint()
     saved, _, reached = offsets(worker)
     assert saved == reached
     assert count(store) == 7
