@@ -4,9 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 RIVALS := .cache/rivals
-C      := .cache/compiled
+C_FLOORS := .cache/compiled
 # What runs so finds the compiled floors before those of the checkout.
-FAST   := PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/$(C):$(CURDIR)
+COMPILED := PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/$(C_FLOORS):$(CURDIR)
 
 # Compiled modules are kept, wherever the surroundings say otherwise: tests start a hundred processes.
 export PYTHONDONTWRITEBYTECODE :=
@@ -39,19 +39,19 @@ test: $(READY) ## run all tests; fetches a Kafka broker from Maven Central the f
 
 # The image holds the two lower floors as C, so what is measured does; without a compiler they stay
 # as they are. `uv build` builds from what it packed: the checkout stays as it is.
-$(C)/.ready: pyproject.toml $(wildcard baselines/*.py detectors/*.py) $(READY)
-	rm -rf $(C) && mkdir -p $(C)
+$(C_FLOORS)/.ready: pyproject.toml $(wildcard baselines/*.py detectors/*.py) $(READY)
+	rm -rf $(C_FLOORS) && mkdir -p $(C_FLOORS)
 	if command -v cc >/dev/null; then \
-		HATCH_BUILD_HOOKS_ENABLE=1 $(BIN)/uv build --quiet --python $(BIN)/python --no-build-isolation --out-dir $(C)/dist . && \
-		$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --target $(C) $(C)/dist/*.whl && \
-		rm -r $(C)/dist $(C)/monitor $(C)/alerting; \
+		HATCH_BUILD_HOOKS_ENABLE=1 $(BIN)/uv build --quiet --python $(BIN)/python --no-build-isolation --out-dir $(C_FLOORS)/dist . && \
+		$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --target $(C_FLOORS) $(C_FLOORS)/dist/*.whl && \
+		rm -r $(C_FLOORS)/dist $(C_FLOORS)/monitor $(C_FLOORS)/alerting; \
 	else echo "no C compiler: nothing is compiled" >&2; fi
 	@touch $@
 
-compiled: $(C)/.ready ## build the two lower floors as C (two minutes), as the image has them
+compiled: $(C_FLOORS)/.ready ## build the two lower floors as C (two minutes), as the image has them
 
-test-compiled: $(C)/.ready ## run the tests of those floors on what was compiled
-	@$(FAST) $(BIN)/python -m pytest -n 3 tests/unit/baselines tests/unit/detectors $(ARGS)
+test-compiled: $(C_FLOORS)/.ready ## run the tests of those floors on what was compiled
+	@$(COMPILED) $(BIN)/python -m pytest -n 3 tests/unit/baselines tests/unit/detectors $(ARGS)
 
 check: $(READY) ## format, lint, types and import rules
 	$(BIN)/ruff format --check .
@@ -69,23 +69,23 @@ $(RIVALS)/.ready: tests/bench/rivals/requirements.lock $(READY)
 	$(BIN)/uv pip install --quiet --python $(RIVALS)/bin/python --compile-bytecode --require-hashes -r $<
 	@touch $@
 
-bench: $(C)/.ready $(RIVALS)/.ready ## measure the worker against a bare loop, Quix Streams and Bytewax; JSON on stdout
-	@$(FAST) $(BIN)/python -m tests.bench.throughput $(ARGS)
+bench: $(C_FLOORS)/.ready $(RIVALS)/.ready ## measure the worker against a bare loop, Quix Streams and Bytewax; JSON on stdout
+	@$(COMPILED) $(BIN)/python -m tests.bench.throughput $(ARGS)
 
-bench-detection: $(C)/.ready ## measure what detection catches and costs; JSON on stdout
-	@$(FAST) $(BIN)/python -m tests.bench.detection $(ARGS)
+bench-detection: $(C_FLOORS)/.ready ## measure what detection catches and costs; JSON on stdout
+	@$(COMPILED) $(BIN)/python -m tests.bench.detection $(ARGS)
 
-bench-trips: $(C)/.ready ## measure how fast a rule cuts an agent off; JSON on stdout
-	@$(FAST) $(BIN)/python -m tests.bench.trips $(ARGS)
+bench-trips: $(C_FLOORS)/.ready ## measure how fast a rule cuts an agent off; JSON on stdout
+	@$(COMPILED) $(BIN)/python -m tests.bench.trips $(ARGS)
 
-bench-gateway: $(C)/.ready ## measure how long a gateway waits for a decision; JSON on stdout
-	@$(FAST) $(BIN)/python -m tests.bench.gateway $(ARGS)
+bench-gateway: $(C_FLOORS)/.ready ## measure how long a gateway waits for a decision; JSON on stdout
+	@$(COMPILED) $(BIN)/python -m tests.bench.gateway $(ARGS)
 
-bench-growth: $(C)/.ready ## measure how cost grows with agents, targets, alerts, partitions, processes
-	@$(FAST) $(BIN)/python -m tests.bench.growth $(ARGS)
+bench-growth: $(C_FLOORS)/.ready ## measure how cost grows with agents, targets, alerts, partitions, processes
+	@$(COMPILED) $(BIN)/python -m tests.bench.growth $(ARGS)
 
-bench-memory: $(C)/.ready ## measure the memory of an agent; JSON on stdout
-	@$(FAST) $(BIN)/python -m tests.bench.memory $(ARGS)
+bench-memory: $(C_FLOORS)/.ready ## measure the memory of an agent; JSON on stdout
+	@$(COMPILED) $(BIN)/python -m tests.bench.memory $(ARGS)
 
 chaos: export CHAOS_SEED := $(or $(CHAOS_SEED),$(shell date +%s))
 chaos: $(READY) ## every fault under real daemons, and trips while all dies, on both databases: CHAOS_SEED= CHAOS_TRIPS=200

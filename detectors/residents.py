@@ -75,15 +75,16 @@ class Residents(MutableMapping[str, Profile]):
         unsaved = self._unsaved.pop(agent_id, None)
         return pack(self.peek(agent_id)) if unsaved is None else unsaved
 
-    def settle(self, watermark_s: float, is_saved: Callable[[str], bool]) -> None:
+    def settle(self, watermark_s: float, awaits_saving: Callable[[str], bool]) -> None:
         """Pack what is too much, and whose agents rest.
 
         Parameters
         ----------
         watermark_s
             Event time of the shard, in seconds since the epoch.
-        is_saved
-            Whether an agent's profile is stored as it is; else that need not unpack it.
+        awaits_saving
+            Whether an agent's profile is still to be `packed` for a checkpoint, which then need
+            not unpack it.
         """
         awake, rested_s = self._awake, watermark_s - RESTS_AFTER_S
         for _ in range(_AT_ONCE):
@@ -100,7 +101,7 @@ class Residents(MutableMapping[str, Profile]):
                 awake.move_to_end(agent_id)
                 return
             self._packed[agent_id] = packed.body
-            if not is_saved(agent_id):
+            if awaits_saving(agent_id):
                 self._unsaved[agent_id] = packed
             del awake[agent_id]
 

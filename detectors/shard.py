@@ -9,7 +9,6 @@ from baselines.cohort import Cohorts
 from baselines.event import ActionEvent
 from baselines.last_act import keep, recall
 from baselines.observation import Observation
-from baselines.packed import Packed
 from baselines.profile import Profile
 from detectors.fault import Fault, following
 from detectors.finding import Anomaly, Finding, anomaly_id
@@ -73,7 +72,7 @@ class Shard:
     policy: Policy
     profiles: Residents = field(init=False)
     dirty: set[str] = field(default_factory=set)
-    snapshot: Snapshot[Packed] | None = None
+    snapshot: Snapshot | None = None
     tally: Tally = field(default_factory=Tally)
     silence: Silence = field(default_factory=Silence)
     cohorts: Cohorts = field(default_factory=Cohorts)
@@ -121,6 +120,12 @@ class Shard:
         if self.snapshot is not None and agent_id in self.snapshot.agent_ids:
             return False
         return agent_id not in self.dirty
+
+    def _awaits_saving(self, agent_id: str) -> bool:
+        """Whether a checkpoint is still to take an agent's profile as it is now."""
+        if agent_id in self.dirty:
+            return True
+        return self.snapshot is not None and self.snapshot.awaits(agent_id)
 
     def feed(self, event: ActionEvent, raw: bytes, offset: int) -> Sequence[Anomaly]:
         """Judge one event against its agent's past, then learn it.
@@ -182,7 +187,7 @@ class Shard:
             anomalies = (*anomalies, *self._missed(time_s, offset))
         if enters:
             silence.wait_for(profile)
-        self.profiles.settle(silence.pulse.watermark_s, self._is_saved)
+        self.profiles.settle(silence.pulse.watermark_s, self._awaits_saving)
         return anomalies
 
     def _missed(self, time_s: float, offset: int) -> list[Anomaly]:

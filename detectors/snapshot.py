@@ -1,12 +1,11 @@
 """A snapshot: the profiles of a shard as they stood at one place of the log, put down by and by."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Generic, TypeVar
 
-KeptT = TypeVar("KeptT")
+from baselines.packed import Packed
 
 
-class Snapshot(Generic[KeptT]):
+class Snapshot:
     """Profiles that are put down one by one while their shard goes on.
 
     One that is about to change is put down first, so that all are as they were in the beginning.
@@ -15,8 +14,8 @@ class Snapshot(Generic[KeptT]):
     ----------
     agent_ids
         Whose profiles; they must stay in memory until what was put down is stored.
-    put_down
-        What is kept of one of them as it is, which later changes do not reach.
+    pack
+        Packs one of them as it is.
 
     Attributes
     ----------
@@ -26,18 +25,22 @@ class Snapshot(Generic[KeptT]):
         What was put down so far.
     """
 
-    __slots__ = ("_put_down", "_waiting", "agent_ids", "kept")
+    __slots__ = ("_pack", "_waiting", "agent_ids", "kept")
 
-    def __init__(self, agent_ids: Iterable[str], put_down: Callable[[str], KeptT]) -> None:
+    def __init__(self, agent_ids: Iterable[str], pack: Callable[[str], Packed]) -> None:
         self.agent_ids = frozenset(agent_ids)
-        self.kept: list[KeptT] = []
+        self.kept: list[Packed] = []
         self._waiting = set(self.agent_ids)
-        self._put_down = put_down
+        self._pack = pack
 
     @property
     def is_whole(self) -> bool:
         """Whether all are put down."""
         return not self._waiting
+
+    def awaits(self, agent_id: str) -> bool:
+        """Whether a profile is one that is still to be put down."""
+        return agent_id in self._waiting
 
     def before_change(self, agent_id: str) -> None:
         """Put a profile down that is about to change, if it is one that waits."""
@@ -52,4 +55,4 @@ class Snapshot(Generic[KeptT]):
             yield
 
     def _keep(self, agent_id: str) -> None:
-        self.kept.append(self._put_down(agent_id))
+        self.kept.append(self._pack(agent_id))

@@ -6,7 +6,7 @@ from typing import Final
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from alerting.health import RULES
+from alerting.health_rules import RULES
 from monitor.health import Health
 from monitor.progress import Progress
 from monitor.worker import Worker

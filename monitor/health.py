@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from sqlalchemy.exc import DBAPIError
 
-from alerting.health import RULES, Condition, Key, Trouble, Vigil, is_ready
+from alerting.health import Condition, Key, Trouble, Vigil, is_ready
+from alerting.health_rules import RULES
 from monitor.current import Current
 from monitor.documents import iso
 from monitor.health_probes import Probe, ledger_troubles

@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, delete, select, update
 
-from alerting.health import RULES, Condition, ConditionKind
+from alerting.health import Condition
+from alerting.health_rules import RULES, ConditionKind
 from alerting.message import Message, MessageKind
 from alerting.render import clean
 from alerting.routes import Routing

@@ -1,7 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerting.health import MAX_CONDITIONS, RULES, Condition, Trouble, Vigil, is_ready
+from alerting.health import MAX_CONDITIONS, Condition, Trouble, Vigil, is_ready
+from alerting.health_rules import RULES
 from detectors.finding import Severity
 
 LAG = Trouble("lag", "topic", "far behind")

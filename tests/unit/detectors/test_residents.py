@@ -115,7 +115,7 @@ def test_it_is_a_mapping() -> None:
     for number, agent in enumerate("ab"):
         feed(shard, agent, number, START_S + number)
         residents[agent] = shard.profiles[agent]
-    residents.settle(START_S, lambda agent_id: agent_id == "b")
+    residents.settle(START_S, lambda agent_id: agent_id == "a")
     assert residents.awake == 1
     del residents["a"], residents["b"]
     assert residents == {}

@@ -47,6 +47,20 @@ def test_an_agent_that_is_missed_is_put_down_first() -> None:
     assert "a" in shard.dirty
 
 
+def test_what_is_kept_for_a_checkpoint_goes_with_it() -> None:
+    """Also of an agent that is packed while it is under way, when its turn is over."""
+    shard = Shard("log", 0, POLICY)
+    shard.profiles.max_awake = 2
+    play(shard, [("a", "read", "x", 60, 1), ("b", "read", "x", 60, 1)])
+    shard.snapshot = Snapshot(shard.dirty, shard.profiles.packed)
+    shard.dirty = set()
+    for _ in shard.snapshot.put_down():
+        pass
+    play(shard, [("c", "read", "x", 60, 1), ("d", "read", "x", 60, 1)], first=2)
+    assert shard.profiles.awake == 2
+    assert not shard.profiles._unsaved
+
+
 def test_one_that_was_packed_since_it_was_saved_is_not_packed_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

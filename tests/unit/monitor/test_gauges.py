@@ -2,7 +2,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from alerting.health import RULES
+from alerting.health_rules import RULES
 from monitor.gauges import Gauges
 from monitor.status import Status
 from tests.kit.events import raw_event
