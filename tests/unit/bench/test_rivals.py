@@ -22,7 +22,9 @@ def imported(source: str) -> set[str]:
 
 def test_the_lock_of_the_rivals_names_what_the_lower_floors_import() -> None:
     lock = (ROOT / "tests/bench/rivals/requirements.lock").read_text()
-    locked = {name.replace("-", "_") for name in re.findall(r"^([a-z0-9_-]+)==", lock, re.M)}
+    locked = {
+        name.replace("-", "_") for name in re.findall(r"^([a-z0-9_-]+)==", lock, re.MULTILINE)
+    }
     needed = {
         name
         for floor in FLOORS
