@@ -88,6 +88,7 @@ def in_memory(kind: str, agents: int) -> dict[str, Any]:
             one = body.replace(b"agent-0000000", agent_id.encode())
             shard.admit([Profile.load(ormsgpack.unpackb(one), shard.policy.rules)])
             _feed(shard, agent_id, RUNS * 8, at_s, "run-next", 0)
+        shard.dirty.clear()  # a checkpoint comes every few seconds: who comes to rest is saved
     total, awake = _resident_bytes(), shard.profiles.awake
     return {"bytes": round((total - before) / agents), "rss_mb": total >> 20, "unpacked": awake}
 
