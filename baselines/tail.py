@@ -10,10 +10,12 @@ SKIPPED: Final = 60
 FITTED: Final = 60
 """So many more are needed for a first fit; with them the tail is calibrated."""
 GENERATION: Final = 500
-"""The fit is over the last one to two times so many episodes."""
+"""The fit is over the last one to two times so many episodes, or more by request."""
 TAIL_SHARE: Final = 0.1
+_FITTED_OF_ONE: Final = round(GENERATION * TAIL_SHARE)
+"""Of a longer generation the fit is over as many, so over a smaller share, further out."""
 MAX_KEPT: Final = 71
-"""Largest scores kept of a generation; two together hold the upper tenth of both, with some room
+"""Largest scores kept of a generation; two together hold what is fitted of both, with some room
 for one of them having more of it than the other."""
 _LEAST_BEYOND: Final = 5
 _LEAST_EXCESS: Final = 0.05
@@ -58,18 +60,18 @@ class _Generation:
 class Tail:
     """Distribution of the largest score per episode, far out, and a limit that keeps a budget.
 
-    Beyond the point that a tenth of the episodes pass, scores are taken as exponential (peaks
-    over threshold: Siffer et al., KDD 2017, with shape 0). What the last episodes show overrules
-    that model: at most twice the budget of them lie beyond the limit. Tails are mostly heavier, so
-    further out than the last episodes reach the model is asked for less than the budget. What is
-    wrong for longer an integrator corrects: each alarmed episode raises the limit, each quiet one
-    lowers it a little, so that in the long run about the share `alpha` of all episodes passes,
-    whatever the distribution (conformal PID control: Angelopoulos, Candès and Tibshirani,
-    NeurIPS 2023). Every
-    episode counts, alarmed ones too: a tracker that leaves them out spirals. But those far
-    beyond the limit count less, and are cut to it (winsorised) in the fit, so that a series of
-    attacks raises the limit more slowly. Where nothing is wrong this changes nothing on average;
-    were all alarms far ones, about 2.6 times the budget would pass at first.
+    Beyond the point that a tenth of the episodes pass, or fewer of many, scores are taken as
+    exponential (peaks over threshold: Siffer et al., KDD 2017, with shape 0). What the last
+    episodes show overrules that model: at most twice the budget of them lie beyond the limit.
+    Tails are mostly heavier, so further out than the last episodes reach the model is asked for
+    less than the budget. What is wrong for longer an integrator corrects: each alarmed episode
+    raises the limit, each quiet one lowers it a little, so that in the long run about the share
+    `alpha` of all episodes passes, whatever the distribution (conformal PID control: Angelopoulos,
+    Candès and Tibshirani, NeurIPS 2023). Every episode counts, alarmed ones too: a tracker that
+    leaves them out spirals. But those far beyond the limit count less, and are cut to it
+    (winsorised) in the fit, so that a series of attacks raises the limit more slowly. Where nothing
+    is wrong this changes nothing on average; were all alarms far ones, about 2.6 times the budget
+    would pass at first.
 
     Attributes
     ----------
@@ -121,7 +123,7 @@ class Tail:
         return score >= self._modelled(alpha, due) and self._reaching(score) < _most(due)
 
     def p_value(self, score: float) -> float:
-        """Share of episodes that reach the score; no finer than a tenth below the tail."""
+        """Share of episodes that reach the score; 1 below the tail."""
         if self.since_s is None or score <= 0:
             return 1.0
         beyond = (score - self._point) / self._excess - self._correction
@@ -130,7 +132,9 @@ class Tail:
         episodes = self._now.episodes + self._past.episodes
         return max(self._share * exp(-beyond), self._reaching(score) / (_AT_MOST * episodes))
 
-    def take(self, score: float, alpha: float, time_s: float) -> None:
+    def take(
+        self, score: float, alpha: float, time_s: float, generation: float = GENERATION
+    ) -> None:
         """Take in a finished episode.
 
         Parameters
@@ -141,6 +145,9 @@ class Tail:
             Share of episodes that may alarm, as of now.
         time_s
             When it ended, in seconds since the epoch.
+        generation
+            The past counts from one to two times so many episodes back. Where an alarm is due more
+            rarely than that, what lies beyond the limit is but a guess.
         """
         self.episodes += 1
         if self.episodes <= SKIPPED:
@@ -154,7 +161,7 @@ class Tail:
             self._correction += _STEP * (counts - alpha * _ORDINARY_WEIGHT)
         self._now.take(score)
         below = score < self._point
-        if self._now.episodes >= GENERATION:
+        if self._now.episodes >= generation:
             self._past, self._now = self._now, _Generation()
             below = False
         if self.since_s is None and self.episodes >= SKIPPED + FITTED:
@@ -202,14 +209,15 @@ class Tail:
         return tail
 
     def _fit(self, *, below: bool = False) -> None:
-        """Where the upper tenth begins, and by how much a score there exceeds that on average.
+        """Where the tail begins, and by how much a score there exceeds that on average.
 
         If all that is new since the last fit lies `below` that point, both are as they were until
-        the tenth is one episode more: no sorting after each episode.
+        the tail is one episode more: no sorting after each episode.
         """
         now, past = self._now, self._past
         episodes, kept = now.episodes + past.episodes, len(now.largest) + len(past.largest)
-        beyond = min(kept - 1, max(_LEAST_BEYOND, int(episodes * TAIL_SHARE)))
+        share = min(TAIL_SHARE, _FITTED_OF_ONE / max(now.episodes, past.episodes))
+        beyond = min(kept - 1, max(_LEAST_BEYOND, int(episodes * share)))
         self._share = beyond / episodes
         if below and beyond == self._beyond:
             return

@@ -9,11 +9,13 @@ from baselines.pace import Pace
 from baselines.repeats import Repeats
 from baselines.rules import Rules, is_strict
 from baselines.runs import Run, Runs, Step
-from baselines.tail import Tail
+from baselines.tail import GENERATION, TAIL_SHARE, Tail
 from baselines.vocabulary import Patience
 
 QUARANTINED_SHARE: Final = 0.02
 """Rare terms of so many of the oddest runs wait in quarantine, alarmed on or not."""
+_LONGEST_GENERATION: Final = GENERATION * TAIL_SHARE / QUARANTINED_SHARE
+"""As many runs count as one alarm is due in, but what is fitted must reach down to that share."""
 MAX_RECENT: Final = 12
 MAX_TOLD: Final = 64
 CHANGE_RUNS: Final = 20
@@ -141,7 +143,8 @@ class Work:
         if may_teach:
             if cohort is not None and not tail.calibrated:
                 cohort.take_young(run.fresh_score, self.alpha, run.last_s)
-            tail.take(run.fresh_score, self.alpha, run.last_s)
+            generation = min(max(GENERATION, 1 / self.alpha), _LONGEST_GENERATION)
+            tail.take(run.fresh_score, self.alpha, run.last_s, generation)
             self.habits.learn(run, odd, self._patience)
             if cohort is not None and not odd:
                 cohort.learn(run)

@@ -2,20 +2,21 @@
 
 import random
 from collections.abc import Callable
+from math import exp
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baselines.tail import FITTED, SKIPPED, Tail
+from baselines.tail import FITTED, GENERATION, SKIPPED, Tail
 
 ALPHA = 0.01
 
 
-def filled(scores: list[float]) -> Tail:
+def filled(scores: list[float], generation: int = GENERATION) -> Tail:
     tail = Tail()
     for number, score in enumerate(scores):
-        tail.take(score, ALPHA, float(number))
+        tail.take(score, ALPHA, float(number), generation)
     return tail
 
 
@@ -70,6 +71,30 @@ def test_a_small_budget_is_kept_where_a_few_scores_lie_far_from_the_others() -> 
     assert passed / 60_000 < 1.5 * alpha
 
 
+def test_rare_large_scores_alarm_less_where_more_of_the_past_counts() -> None:
+    """A lump of which five hundred episodes mostly show one, and six times the budget."""
+
+    def passed(generation: float) -> float:
+        rng, tail, alpha, alarms = random.Random(7), Tail(), 4e-4, 0
+        for number in range(60_000):
+            score = rng.uniform(20, 21) if rng.random() < 1 / 400 else rng.expovariate(2.0)
+            alarms += score >= tail.limit(alpha)
+            tail.take(score, alpha, float(number), generation)
+        return alarms / (60_000 * alpha)
+
+    assert passed(GENERATION) > 5
+    assert passed(2500) < 2.5
+
+
+def test_of_a_longer_past_the_fit_is_over_a_part_further_out() -> None:
+    rng, tail = random.Random(7), Tail()
+    for number in range(4900):
+        tail.take(rng.expovariate(1.0), 1e-4, float(number), generation=2500)
+    assert tail.p_value(3.0) == 1.0, "it begins at 2 %, or near 4 nats"
+    for score in (4.5, 6.0, 7.0):
+        assert tail.p_value(score) == pytest.approx(exp(-score), rel=0.3)
+
+
 def test_of_the_last_episodes_no_more_than_twice_the_budget_lie_beyond_the_limit() -> None:
     kept = [1.0] * 59 + [9.0] * 12
     too_low = -50.0  # what the integrator made of the model before
@@ -105,14 +130,18 @@ def test_a_rarer_score_has_a_smaller_p_value_and_the_limit_has_alpha() -> None:
     assert tail.p_value(tail.limit(0.003)) == pytest.approx(0.003)
 
 
-@given(st.lists(st.floats(0, 50), max_size=1500), st.lists(st.floats(0, 50), max_size=20))
+@given(
+    st.lists(st.floats(0, 50), max_size=1500),
+    st.lists(st.floats(0, 50), max_size=20),
+    st.sampled_from([GENERATION, 1000]),
+)
 def test_a_loaded_tail_goes_on_as_if_nothing_had_been(
-    before: list[float], after: list[float]
+    before: list[float], after: list[float], generation: int
 ) -> None:
-    tail = filled(before)
+    tail = filled(before, generation)
     loaded = Tail.load(tail.dump())
     for score in after:
         assert loaded.limit(ALPHA) == tail.limit(ALPHA)
-        tail.take(score, ALPHA, 1.0)
-        loaded.take(score, ALPHA, 1.0)
+        tail.take(score, ALPHA, 1.0, generation)
+        loaded.take(score, ALPHA, 1.0, generation)
     assert loaded.dump() == tail.dump()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from baselines.cohort import Cohort
 from baselines.rules import Rules
 from baselines.runs import IDLE_S, Step
-from baselines.tail import FITTED, SKIPPED, Tail
+from baselines.tail import FITTED, GENERATION, SKIPPED, Tail
 from baselines.work import CHANGE_AGAIN_S, CHANGE_RUNS, Work
 
 HOUR_S = 3600.0
@@ -26,10 +26,10 @@ def do(
     run.alarmed = run.alarmed or alarmed
 
 
-def worked(runs: int, cohort: Cohort | None = None) -> Work:
+def worked(runs: int, cohort: Cohort | None = None, every_s: float = HOUR_S) -> Work:
     work = Work(Rules(), Tail())
     for number in range(runs):
-        do(work, f"r{number}", number * HOUR_S, score=0.1 * (number % 13), cohort=cohort)
+        do(work, f"r{number}", number * every_s, score=0.1 * (number % 13), cohort=cohort)
     return work
 
 
@@ -105,6 +105,15 @@ def test_a_change_relaxes_only_what_does_no_harm() -> None:
 
 def test_the_busier_the_smaller_the_share_that_may_alarm() -> None:
     assert worked(300).alpha < Work(Rules(), Tail()).alpha
+
+
+def test_of_a_busy_agent_as_many_runs_count_as_one_alarm_is_due_in() -> None:
+    def counted(work: Work) -> int:
+        return sum(episodes for episodes, _ in work.tail.dump()[3:])
+
+    calm, busy = worked(1600, every_s=4 * HOUR_S), worked(1600, every_s=400.0)
+    assert 1 / calm.alpha < GENERATION < counted(calm) < 2 * GENERATION
+    assert 1 / busy.alpha > counted(busy) > 1500
 
 
 acts = st.lists(
