@@ -101,7 +101,7 @@ class Holdings:
         """
         while owned.actions:
             some = owned.actions[: actions.BATCH]
-            with self.store.ledger() as ledger:
+            with self.store.ledger(first=True) as ledger:
                 self.check(ledger, [owned.number])
                 actions.append(ledger, some)
             del owned.actions[: len(some)]

@@ -285,7 +285,7 @@ class Worker:
         mine = {p: anomalies for p, anomalies in found.items() if p in self.owned}
         involved = sorted(mine.keys() | self.watchtower.partitions() & self.owned.keys())
         now_s = time.time()
-        with self.store.ledger() as ledger:
+        with self.store.ledger(first=True) as ledger:
             self._holdings.check(ledger, involved)
             breaches = self.watchtower.report(ledger, self.source, self.response.receivers, now_s)
             every = [a for partition in involved for a in mine.get(partition, ())]

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from monitor.config import StoreConfig, state_dir
 from monitor.errors import TripswitchError
 from monitor.store.migrations import upgrade
+from monitor.store.turns import Turns
 
 BUSY_TIMEOUT_S: Final = 5.0
 ABANDONED_S: Final = 20.0
@@ -42,6 +43,7 @@ class Store:
         self.url = ledger.url.render_as_string(hide_password=True)
         self.is_sqlite = ledger.dialect.name == "sqlite"
         self._closed = False
+        self._turns = Turns(BUSY_TIMEOUT_S)
 
     @classmethod
     def open(cls, config: StoreConfig) -> "Store":
@@ -82,15 +84,23 @@ class Store:
             opened.pop_all()
         return cls(ledger, state, is_default=config.url is None)
 
-    def ledger(self) -> AbstractContextManager[Connection]:
+    @contextlib.contextmanager
+    def ledger(self, *, first: bool = False) -> Iterator[Connection]:
         """One ledger transaction: commits at the end, rolls back on an error.
+
+        Parameters
+        ----------
+        first
+            On SQLite, where one writes at a time: before other threads of this process that wait.
 
         Raises
         ------
         sqlalchemy.exc.DBAPIError
             Whatever the database says; `reason` makes one line of it.
         """
-        return self._transaction(self._ledger)
+        turn = self._turns.turn(first=first) if self.is_sqlite else contextlib.nullcontext()
+        with turn, self._transaction(self._ledger) as connection:
+            yield connection
 
     def read(self) -> AbstractContextManager[Connection]:
         """A ledger transaction that only reads: on SQLite it waits for no writer, delays none."""

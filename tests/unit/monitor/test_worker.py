@@ -141,10 +141,10 @@ def test_while_the_store_fails_nothing_is_dropped(
     monkeypatch.setattr("monitor.durable.RETRY_S", 0.01)
     real, failures = store.ledger, iter(range(5))
 
-    def failing() -> object:
+    def failing(**how: bool) -> object:
         if next(failures, None) is not None:
             raise OperationalError("INSERT", {}, Exception("database or disk is full"))
-        return real()
+        return real(**how)
 
     monkeypatch.setattr(store, "ledger", failing)
     drain(worker)
