@@ -19,6 +19,9 @@ from monitor.store.turns import Turns
 BUSY_TIMEOUT_S: Final = 5.0
 ABANDONED_S: Final = 20.0
 """A transaction that rests so long is of a process that froze; others wait for what it locked."""
+LOCK_WAIT_S: Final = 15.0
+"""Who waits for a lock for so long fails, and tries again. Less than `ABANDONED_S`: else, of a
+process that froze, the threads that wait would come into the lock one by one, and rest with it."""
 
 
 class StoreError(TripswitchError):
@@ -143,6 +146,7 @@ class Store:
 
 def _end_what_is_abandoned(connection: Any, _record: Any) -> None:
     connection.execute(f"SET idle_in_transaction_session_timeout = '{ABANDONED_S}s'")
+    connection.execute(f"SET lock_timeout = '{LOCK_WAIT_S}s'")
     connection.commit()
 
 

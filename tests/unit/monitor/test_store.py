@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from monitor.config import StoreConfig
 from monitor.ledger import audit
 from monitor.sources import Place
 from monitor.store import Store, StoreError, schema, shards
+from monitor.store.engine import ABANDONED_S, LOCK_WAIT_S
 from monitor.store.migrations import revisions, version_table
 from monitor.store.shards import Claim, ShardLostError
 from tests.kit.events import START_S, event
@@ -107,6 +109,30 @@ def test_what_a_frozen_process_has_locked_comes_free(
         audit.lock(ledger)
     frozen.close()
     other.close()
+    postgres.drop(url)
+
+
+@pytest.mark.service
+def test_what_threads_of_a_frozen_process_wait_for_does_not_become_theirs(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else each of them would keep it in its turn until that is taken for abandoned."""
+    assert LOCK_WAIT_S < ABANDONED_S
+    monkeypatch.setattr("monitor.store.engine.LOCK_WAIT_S", 0.3)
+    url = postgres.new_store()
+    frozen = Store.open(StoreConfig(url=url))
+
+    def wait(_number: int) -> None:
+        with frozen.ledger() as ledger:
+            audit.lock(ledger)
+
+    with ThreadPoolExecutor(3) as threads, frozen.ledger() as held:
+        audit.lock(held)
+        for waiting in [threads.submit(wait, number) for number in range(3)]:
+            with pytest.raises(DBAPIError, match="lock timeout"):
+                waiting.result()
+    wait(0)
+    frozen.close()
     postgres.drop(url)
 
 
