@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from river.stats import EWMean
 
+from baselines.mean import mean_at
 from baselines.scale import Scale, back, believed, least_spread, to
 from baselines.season import Season
 from baselines.streak import lengthen, lengthens_to
@@ -224,7 +225,8 @@ class Level:
         level.windows, level.nonzero, level._share, level.run, *data = data
         level._variance, mean, season, recent, held, late = data
         if mean is not None:
-            level._mean, level._center = _mean(mean, level.nonzero), mean
+            weight = max(FADING_FACTOR, 1 / level.nonzero)
+            level._mean, level._center = mean_at(mean, weight), mean
         level._season = season and Season.load(season)
         level._recent = recent and array("d", recent)
         level._held = held and [(quantity, time_s) for quantity, time_s in held]
@@ -250,8 +252,8 @@ class Level:
             y -= self._season.offset(cell)
         mean, off, weight = self._mean, y - self._center, FADING_FACTOR
         if mean is None or count * weight <= 1:
-            weight = 1 / count
-            mean = self._mean = _mean(self._center if count > 1 else y, count)
+            weight = 1 / count  # the first values weigh alike
+            mean = self._mean = mean_at(self._center if count > 1 else y, weight)
         if self.seasonal and count > MIN_WINDOWS:
             self._season = self._season or Season()
             self._season.learn(off, cell)
@@ -291,13 +293,3 @@ class Level:
         spread = sqrt(variance * windows / (windows - 1))
         self._known = mean, max(spread, least_spread(self.scale, mean)), windows
         return self._known
-
-
-def _mean(value: float, count: int) -> EWMean:
-    """A mean that stands at a value, and weighs each of the first values alike.
-
-    River's first update sets it to the value itself: no touching of its internals.
-    """
-    mean = EWMean(max(FADING_FACTOR, 1 / count))
-    mean.update(value)
-    return mean

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from river.stats import EWMean
 
+from baselines.mean import mean_at
 from baselines.runs import MAX_CALLS, Call, Run
 
 _FADING_FACTOR: Final = 0.04
@@ -85,14 +86,10 @@ class Repeats:
 
     @classmethod
     def load(cls, data: list[Any]) -> "Repeats":
-        """Undo `dump`.
-
-        River's first update sets an `EWMean` to the value itself, so its state can be given
-        back without touching its internals.
-        """
+        """Undo `dump`."""
         repeats = cls()
         repeats._streaks, mean, held = data
         if repeats._streaks:
-            repeats._mean.update(mean)
+            repeats._mean = mean_at(mean, _FADING_FACTOR)
         repeats._held = [(streak, time_s) for streak, time_s in held]
         return repeats

@@ -20,8 +20,8 @@ BUSY_TIMEOUT_S: Final = 5.0
 ABANDONED_S: Final = 20.0
 """A transaction that rests so long is of a process that froze; others wait for what it locked."""
 LOCK_WAIT_S: Final = 15.0
-"""Who waits for a lock for so long fails, and tries again. Less than `ABANDONED_S`: else, of a
-process that froze, the threads that wait would come into the lock one by one, and rest with it."""
+"""A wait for a lock ends after so long, and the daemon tries again. Less than `ABANDONED_S`: else,
+of a process that froze, threads that wait would come into the lock one by one, and rest with it."""
 
 
 class StoreError(TripswitchError):
@@ -70,7 +70,7 @@ class Store:
                         url, pool_pre_ping=True, connect_args={"connect_timeout": 10}
                     )
                     opened.callback(ledger.dispose)
-                    event.listen(ledger, "connect", _end_what_is_abandoned)
+                    event.listen(ledger, "connect", _end_what_lasts)
                 upgrade(ledger, "ledger")
                 upgrade(state, "state")
             except (DBAPIError, OSError, TripswitchError) as error:
@@ -144,7 +144,7 @@ class Store:
                 engine.pool.dispose()
 
 
-def _end_what_is_abandoned(connection: Any, _record: Any) -> None:
+def _end_what_lasts(connection: Any, _record: Any) -> None:
     connection.execute(f"SET idle_in_transaction_session_timeout = '{ABANDONED_S}s'")
     connection.execute(f"SET lock_timeout = '{LOCK_WAIT_S}s'")
     connection.commit()

@@ -60,6 +60,7 @@ def upgrade(engine: Engine, group: Group) -> None:
             return
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
+            connection.execute(text("SET LOCAL lock_timeout = 0"))  # a migration may take long
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_POSTGRES_LOCK})"))
         current = _revision(connection, group)
         if current == known[-1]:  # another process was faster

@@ -2,7 +2,7 @@
 
     python -m tests.bench.rivals.quix JOB BROKER TOPIC EVENTS DIRECTORY
 
-`same` keeps a profile as the daemon stores it, under one key; `plain` each number and name under
+`same` keeps a profile as plain data, under one key; `plain` each number and name under
 a key of its own.
 """
 
@@ -12,11 +12,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import ormsgpack
 from quixstreams import Application, State  # type: ignore[import-not-found]
 
 from baselines.event import ActionEvent
-from baselines.profile import Profile
 from tests.bench.rivals import plain, same
 
 
@@ -54,9 +52,8 @@ def run(job: str, broker: str, topic: str, events: int, directory: str) -> float
 
 def _same(event: ActionEvent, state: State) -> bool:
     stored = state.get_bytes("profile")
-    known = Profile.load(ormsgpack.unpackb(stored), same.POLICY.rules) if stored else None
-    profile, odd = same.step(known, event)
-    state.set_bytes("profile", ormsgpack.packb(profile.dump()))
+    profile, odd = same.step(same.restored(stored) if stored else None, event)
+    state.set_bytes("profile", same.kept(profile))
     return odd
 
 

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import ormsgpack
+
 from baselines.event import ActionEvent
 from baselines.profile import Profile
 from detectors.budget import Budget
@@ -11,6 +13,16 @@ from detectors.surprise import Surprise
 
 POLICY = replace(Policy.of(Budget(1.0)), detectors=(Spikes(), Surprise()))
 _shard = Shard("job", 0, POLICY)
+
+
+def kept(profile: Profile) -> bytes:
+    """The profile as plain data; `restored` makes the same of it."""
+    return ormsgpack.packb(profile.dump())
+
+
+def restored(data: bytes) -> Profile:
+    """Undo `kept`."""
+    return Profile.load(ormsgpack.unpackb(data), POLICY.rules)
 
 
 def step(known: Profile | None, event: ActionEvent) -> tuple[Profile, bool]:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import bytewax.operators as op  # type: ignore[import-not-found]
-import ormsgpack
 from bytewax._bytewax import init_db_dir, run_main  # type: ignore[import-not-found]
 from bytewax.connectors.kafka import (  # type: ignore[import-not-found]
     KafkaSource,
@@ -62,18 +61,18 @@ def run(job: str, broker: str, topic: str, directory: str) -> float:
 
 
 class _Kept:
-    """A profile in memory, which Bytewax copies for a snapshot as the daemon stores it."""
+    """A profile in memory, which Bytewax copies for a snapshot as plain data."""
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
 
     def __deepcopy__(self, memo: dict[int, Any]) -> bytes:
-        return ormsgpack.packb(self.profile.dump())
+        return same.kept(self.profile)
 
 
 def _same(known: _Kept | bytes | None, event: ActionEvent) -> tuple[_Kept, bool]:
     if isinstance(known, bytes):
-        known = _Kept(Profile.load(ormsgpack.unpackb(known), same.POLICY.rules))
+        known = _Kept(same.restored(known))
     profile, odd = same.step(known.profile if known else None, event)
     return _Kept(profile), odd
 

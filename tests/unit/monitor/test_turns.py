@@ -117,8 +117,7 @@ def test_an_interrupt_while_waiting_keeps_nobody_waiting(
     assert not taken._waiting
 
 
-def test_writers_of_one_store_until_no_longer_than_the_one_before(tmp_path: Path) -> None:
-    """Of these, one that polls would come last, or not within its time."""
+def test_threads_write_to_a_store_by_turns_and_who_reads_waits_for_none(tmp_path: Path) -> None:
     store, order = Store.open(StoreConfig(url=f"sqlite:///{tmp_path}/ledger.db")), list[str]()
 
     def write(name: str, *, first: bool = False) -> None:
