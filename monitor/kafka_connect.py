@@ -6,6 +6,8 @@
 - A client's constructor leaves its network thread running when it raises.
 - A group's leader that rejoins because partitions were added, in a `poll` that ends before the join
   does, forgets that it was joining: it never learns its assignment, and stops its heartbeats.
+- A join that ends between two polls is thrown away, and begun again: members that are busy, as they
+  hold each other up, may join for ever.
 
 There are no public names for what this touches, so `pyproject.toml` holds the library to one minor
 version.
@@ -68,11 +70,27 @@ class _Connections(KafkaConnectionManager):  # type: ignore[misc]
         self.last_failure = failure
 
 
+class _Unread:
+    """A join whose end nobody has looked at: what is done is begun anew, so it is not done."""
+
+    is_done = False
+
+    def __init__(self, join: Any) -> None:
+        self.add_callback, self.add_errback = join.add_callback, join.add_errback
+
+
 def finish_joins(consumer: Any) -> None:
-    """Let a consumer's group join go on over as many polls as it takes."""
+    """Let a consumer's group join go on over as many polls as it takes, and end between them."""
     coordinator = consumer._coordinator
-    needs_rejoin = coordinator.need_rejoin
+    needs_rejoin, join_group = coordinator.need_rejoin, coordinator.join_group_async
     coordinator.need_rejoin = lambda: coordinator.rejoining or needs_rejoin()
+
+    async def go_on_joining(timeout_ms: float) -> Any:
+        if coordinator._join_task is not None:
+            coordinator._join_task = _Unread(coordinator._join_task)
+        return await join_group(timeout_ms=timeout_ms)
+
+    coordinator.join_group_async = go_on_joining
 
 
 def connect(kind: Any, **settings: Any) -> Any:

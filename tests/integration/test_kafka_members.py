@@ -112,3 +112,18 @@ def test_a_rebalance_is_told_and_nothing_waits_for_the_broker(
     finally:
         kafka.thaw()
     source.close()
+
+
+def test_a_join_that_ends_between_two_polls_is_a_join(
+    topic: str, config: KafkaConfig, client: str
+) -> None:
+    # As under a worker that has much to do: the answer never comes while one polls.
+    members = [Member(opened(topic, config, client)) for _ in range(2)]
+    deadline = time.monotonic() + WAIT_S
+    while [len(member.started) for member in members] != [PARTITIONS / 2] * 2:
+        assert time.monotonic() < deadline
+        for member in members:
+            member.step(poll_s=0.001)
+        time.sleep(0.3)
+    for member in members:
+        member.source.close()
