@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 from collections.abc import Sequence
+from itertools import accumulate, takewhile
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, Protocol
 
@@ -22,10 +23,16 @@ from monitor.sources.log_file import log_path
 
 MAX_WAITING_BYTES: Final = 16 * 1024 * 1024
 """So much is held in memory at most before a `put` flushes by itself."""
+PART_BYTES: Final = 1024 * 1024
+"""So much is made durable at a time: where that is slow, what was done is not done again."""
 MAX_TOPIC_BYTES: Final = 16 * 1024 * 1024
 """The largest record that a dead letter topic of our making takes."""
 CUT_TO_BYTES: Final = 512 * 1024
 """To what larger records are cut where the topic was made by others and takes less."""
+_BATCH_BYTES: Final = 128 * 1024
+"""Of small letters so much goes in one request; well below what any topic takes."""
+_ENVELOPE_BYTES: Final = 256
+"""What a letter takes beside its record and its reason."""
 
 
 class DeadLetterError(TripswitchError):
@@ -100,16 +107,22 @@ class _Waiting:
     def put(self, letter: DeadLetter) -> None:
         """See `DeadLetters.put`."""
         self._letters.append(letter)
-        self._bytes += len(letter.raw or b"")
+        self._bytes += _size_bytes(letter)
         if self._bytes > MAX_WAITING_BYTES:
             self.flush()
 
     def flush(self) -> None:
         """See `DeadLetters.flush`."""
-        if self._letters:
-            self._keep(self._letters)
-            self._letters = []
-            self._bytes = 0
+        while part := self._oldest():
+            self._keep(part)
+            del self._letters[: len(part)]
+            self._bytes -= sum(map(_size_bytes, part))
+
+    def _oldest(self) -> Sequence[DeadLetter]:
+        """Those that are made durable next: `PART_BYTES` or one that is larger."""
+        total = accumulate(map(_size_bytes, self._letters))
+        count = sum(1 for _ in takewhile(lambda so_far: so_far <= PART_BYTES, total))
+        return self._letters[: max(1, count)]
 
     def _keep(self, letters: Sequence[DeadLetter]) -> None:
         """Make all of them durable, or raise DeadLetterError."""
@@ -211,7 +224,7 @@ class KafkaDeadLetters(_Waiting):
     def _deliver(self, letters: Sequence[DeadLetter]) -> None:
         if self._producer is None:
             self._producer = kafka_client.make_producer(
-                self._config, max_request_size=MAX_TOPIC_BYTES
+                self._config, max_request_size=MAX_TOPIC_BYTES, batch_size=_BATCH_BYTES
             )
         producer = self._producer
         for delivery in [self._send(producer, letter) for letter in letters]:
@@ -234,6 +247,10 @@ class KafkaDeadLetters(_Waiting):
             key=place.encode(),
             headers=[(name, text.encode(errors="replace")) for name, text in headers.items()],
         )
+
+
+def _size_bytes(letter: DeadLetter) -> int:
+    return len(letter.raw or b"") + len(letter.reason) + _ENVELOPE_BYTES
 
 
 def _document(letter: DeadLetter) -> dict[str, Any]:

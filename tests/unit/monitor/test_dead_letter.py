@@ -12,6 +12,7 @@ from monitor.config import Config
 from monitor.config_source import SourceConfig
 from monitor.dead_letter import (
     MAX_WAITING_BYTES,
+    PART_BYTES,
     DeadLetter,
     DeadLetterError,
     FileDeadLetters,
@@ -110,10 +111,23 @@ def test_the_file_may_be_rotated_between_flushes(tmp_path: Path) -> None:
 def test_memory_is_bounded_by_flushing_on_its_own(tmp_path: Path) -> None:
     path = tmp_path / "events.rejected.jsonl"
     letters = FileDeadLetters(path)
-    letters.put(letter(1, b"x" * MAX_WAITING_BYTES))
+    letters.put(letter(1, b"x" * (MAX_WAITING_BYTES - 1000)))
     assert path.stat().st_size == 0
-    letters.put(letter(2))
+    letters.put(letter(2, b"x" * 1000))
     assert [document["offset"] for document in kept(path)] == [1, 2]
+
+
+def test_what_was_kept_before_it_failed_is_not_kept_again(tmp_path: Path) -> None:
+    path = tmp_path / "events.rejected.jsonl"
+    letters = FileDeadLetters(path)
+    for offset in range(10):
+        letters.put(letter(offset, b"x" * (PART_BYTES // 3)))
+    with full_disk(2 * PART_BYTES), pytest.raises(DeadLetterError, match="File too large"):
+        letters.flush()
+    before = [one["offset"] for one in kept(path)]
+    assert before == list(range(len(before))) != []
+    letters.flush()
+    assert [one["offset"] for one in kept(path)] == list(range(10))
 
 
 def test_a_place_that_cannot_be_written_is_said_at_once(tmp_path: Path) -> None:
