@@ -175,9 +175,18 @@ def _through_checkpoint(
         **sent,
         "profiles": chosen.profiles,
         "checkpoint_s": round(ended_s - began_s, 2),
+        "turn_ms": _turn_ms(noted["turn"], began_s, ended_s),
         "automatic": in_ms(automatic(during, noted["committed"])),
     }
     return measured | ({"by_hand": in_ms(by_hand(during, person.ordered_in_s))} if kills else {})
+
+
+def _turn_ms(turns: list[list[float]], began_s: float, ended_s: float) -> dict[str, float]:
+    """How long the worker's loop was held up at most by one turn meanwhile."""
+    during = [turn for turn in turns if began_s <= turn[0] + turn[1] and turn[0] <= ended_s]
+    clock = max((took_s for _, took_s, _, _ in during), default=0.0)
+    cpu = max((used_s for _, _, used_s, _ in during), default=0.0)
+    return {"worst_by_the_clock": round(1000 * clock, 1), "worst_of_cpu": round(1000 * cpu, 1)}
 
 
 def _work(config: Config, store: Store, chosen: argparse.Namespace) -> Work:

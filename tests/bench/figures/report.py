@@ -174,11 +174,14 @@ def _trips(found: Mapping[str, Any]) -> str:
         for part, of in parts
         for stretch, ms in of["ms"].items()
     ]
+    turn = during["turn_ms"]
     intro = (
         f"Milliseconds. Steady: the demo fleet at {steady['sent_per_s']:,} events/s (wanted: "
         f"{found['events_per_s']:,.0f}). Checkpoint: what was odd while {during['profiles']:,} "
-        f"profiles were written, which took {during['checkpoint_s']:g} s. With kills: the same, "
-        f"while a person orders five a second besides; it took {kills['checkpoint_s']:g} s."
+        f"profiles were written, which took {during['checkpoint_s']:g} s; a turn of the worker's "
+        f"loop took {turn['worst_by_the_clock']:g} ms at most then, {turn['worst_of_cpu']:g} ms of "
+        "CPU time. With kills: the same, while a person orders five a second besides; it took "
+        f"{kills['checkpoint_s']:g} s."
     )
     head = ("run", "from, to", "p50", "p99", "worst", "trips")
     return f"{fill(intro, _WIDTH)}\n\n{_table(head, rows)}"

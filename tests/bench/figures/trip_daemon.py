@@ -1,4 +1,5 @@
-"""The real daemon, which notes when its worker committed to the ledger and made checkpoints.
+"""The real daemon, which notes when its worker committed to the ledger, made checkpoints, and how
+long its longer turns took.
 
     python -m tests.bench.figures.trip_daemon CONFIG NOTES
 
@@ -20,6 +21,8 @@ from monitor.worker import Worker
 
 EVERY: Final = 10_000
 """It is noted each time that so many events were read."""
+_LONG_S: Final = 0.01
+"""Turns of the worker that took so much of its CPU time are noted."""
 
 
 def run(settings: Path, notes: Path) -> None:
@@ -47,8 +50,11 @@ def run(settings: Path, notes: Path) -> None:
         note(checkpoint=(began[-1], time.time()))
 
     def noted_step(self: Worker) -> bool:
-        before = self.counts.events
+        before, began_s, used_s = self.counts.events, time.time(), time.thread_time()
         read = step(self)
+        took_s, used_s = time.time() - began_s, time.thread_time() - used_s
+        if used_s > _LONG_S:
+            note(turn=(began_s, took_s, used_s, self.counts.events - before))
         if self.counts.events // EVERY > before // EVERY:
             note(events=self.counts.events)
         return read
@@ -67,8 +73,12 @@ def run(settings: Path, notes: Path) -> None:
 
 
 def read(notes: Path) -> dict[str, list[Any]]:
-    """What was noted by now: `committed` and `checkpoint` in seconds since the epoch, `events`."""
-    found: dict[str, list[Any]] = {"committed": [], "checkpoint": [], "events": []}
+    """What was noted by now.
+
+    `committed` and `checkpoint` in seconds since the epoch, `events`, and of each long `turn` when
+    it began, how long it took by the clock and of CPU time, in seconds, and how many events it fed.
+    """
+    found: dict[str, list[Any]] = {"committed": [], "checkpoint": [], "events": [], "turn": []}
     for line in notes.read_text().splitlines(keepends=True) if notes.exists() else ():
         if not line.endswith("\n"):
             break  # it is being written

@@ -29,13 +29,15 @@ def test_trips_tell_what_was_sent_and_each_stretch() -> None:
     ms = {"read to registry revoked": {"p50": 12.3, "p99": 1234.5, "worst": 2000.0}}
     trips = {"trips": 7, "ms": ms}
     steady = {"sent_per_s": 998, **trips}
-    during = {"profiles": 100_000, "checkpoint_s": 9.5, "automatic": trips}
+    turn = {"worst_by_the_clock": 71.5, "worst_of_cpu": 42.0}
+    during = {"profiles": 100_000, "checkpoint_s": 9.5, "turn_ms": turn, "automatic": trips}
     runs = {"steady": steady, "checkpoint": during, "kills": {**during, "by_hand": trips}}
     figures = {"trips": {"events_per_s": 1000.0, **runs}}
     begin, end = "<!-- figures:trips -->\n", "<!-- /figures:trips -->"
     text = rewrite(f"{begin}{end}", figures, "2026-11-21", "make bench-trips")
     assert "998 events/s (wanted: 1,000)" in " ".join(text.split())
     assert "| steady | read to registry revoked | 12 | 1,234 | 2,000 | 7 |" in text
+    assert "took 71.5 ms at most then, 42 ms of CPU time" in " ".join(text.split())
     assert text.count("read to registry revoked") == 4
 
 
