@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, bindparam, select, update
 
 from alerting.killswitch import AgentState
 from monitor.ledger import audit
@@ -12,6 +12,8 @@ from monitor.store.schema import agents
 from monitor.store.sql import insert_if_missing
 
 _MAX_PARAMETERS: Final = 500
+_LOCKED: Final = select(agents).where(agents.c.agent_id == bindparam("wanted")).with_for_update()
+_STATE: Final = select(agents.c.state).where(agents.c.agent_id == bindparam("wanted"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +32,7 @@ def lock(connection: Connection, agent_id: str, now_s: float) -> Standing:
     audit.lock(connection)  # always before an agent's row, so that nobody waits in a circle
     active = {"state": AgentState.ACTIVE, "order_seq": 0, "since": now_s}
     insert_if_missing(connection, agents, {"agent_id": agent_id, **active})
-    row = connection.execute(
-        select(agents).where(agents.c.agent_id == agent_id).with_for_update()
-    ).one()
-    return _standing(row)
+    return _standing(connection.execute(_LOCKED, {"wanted": agent_id}).one())
 
 
 def standings(connection: Connection, agent_ids: Sequence[str]) -> dict[str, Standing]:
@@ -58,9 +57,7 @@ def _standing(row: Row[Any]) -> Standing:
 
 def state_of(connection: Connection, agent_id: str) -> AgentState:
     """The agent's state; an agent that nobody ever ordered about is active."""
-    state = connection.execute(
-        select(agents.c.state).where(agents.c.agent_id == agent_id)
-    ).scalar_one_or_none()
+    state = connection.execute(_STATE, {"wanted": agent_id}).scalar_one_or_none()
     return AgentState.ACTIVE if state is None else AgentState(state)
 
 

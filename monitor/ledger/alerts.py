@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, bindparam, delete, func, select
 
 from alerting.alert import OPEN_STATES, Alert, Charge
 from alerting.message import MessageKind
@@ -17,6 +17,23 @@ from monitor.store.schema import alerts, anomalies
 from monitor.store.sql import upsert
 
 _MAX_PARAMETERS: Final = 500
+_OF_AGENTS: Final = alerts.c.agent_id.in_(bindparam("agent_ids", expanding=True))
+_OPEN: Final = select(alerts.c.doc).where(_OF_AGENTS, alerts.c.state.in_(OPEN_STATES))
+_OPEN_LOCKED: Final = _OPEN.with_for_update()
+_RANKED: Final = (
+    select(
+        alerts.c.doc,
+        func.row_number()
+        .over(
+            partition_by=alerts.c.agent_id,
+            order_by=(alerts.c.opened_at.desc(), alerts.c.alert_id),
+        )
+        .label("place"),
+    )
+    .where(_OF_AGENTS)
+    .subquery()
+)
+_LATEST: Final = select(_RANKED.c.doc).where(_RANKED.c.place == 1)
 
 
 def open_alerts(
@@ -25,11 +42,8 @@ def open_alerts(
     """The agents' open alerts, by agent; who changes them locks them until the transaction ends."""
     wanted, found = list(agent_ids), {}
     for start in range(0, len(wanted), _MAX_PARAMETERS):
-        query = select(alerts.c.doc).where(
-            alerts.c.agent_id.in_(wanted[start : start + _MAX_PARAMETERS]),
-            alerts.c.state.in_(OPEN_STATES),
-        )
-        for doc in connection.execute(query.with_for_update() if lock else query).scalars():
+        some = {"agent_ids": wanted[start : start + _MAX_PARAMETERS]}
+        for doc in connection.execute(_OPEN_LOCKED if lock else _OPEN, some).scalars():
             alert = Alert.model_validate_json(doc)
             found[alert.agent_id] = alert
     return found
@@ -44,14 +58,8 @@ def latest(connection: Connection, agent_ids: Sequence[str]) -> dict[str, Alert]
     """The last alert of each agent that has one, by agent."""
     found = {}
     for start in range(0, len(agent_ids), _MAX_PARAMETERS):
-        place = func.row_number().over(
-            partition_by=alerts.c.agent_id,
-            order_by=(alerts.c.opened_at.desc(), alerts.c.alert_id),
-        )
-        some = agent_ids[start : start + _MAX_PARAMETERS]
-        ranked = select(alerts.c.doc, place.label("place")).where(alerts.c.agent_id.in_(some))
-        each = ranked.subquery()
-        for doc in connection.execute(select(each.c.doc).where(each.c.place == 1)).scalars():
+        some = {"agent_ids": agent_ids[start : start + _MAX_PARAMETERS]}
+        for doc in connection.execute(_LATEST, some).scalars():
             alert = Alert.model_validate_json(doc)
             found[alert.agent_id] = alert
     return found

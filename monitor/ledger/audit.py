@@ -30,13 +30,15 @@ MAX_TEXT_CHARS: Final = 4000
 """So much is kept of each text of an entry: appending stands in the way of a kill."""
 
 
+_HEAD: Final = select(audit_head.c.count, audit_head.c.hash).with_for_update()
+
+
 def lock(connection: Connection) -> Head:
     """Lock the head until the transaction ends, so that no other entry gets the next place."""
-    query = select(audit_head.c.count, audit_head.c.hash).with_for_update()
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(_HEAD).one_or_none()
     if row is None:
         insert_if_missing(connection, audit_head, _first_head())
-        row = connection.execute(query).one()
+        row = connection.execute(_HEAD).one()
     return Head(*row)
 
 
@@ -87,12 +89,12 @@ def append(
         "prev_hash": head.hash,
     }
     entry["hash"] = entry_hash(entry)
-    connection.execute(audit.insert().values(**entry))
+    connection.execute(audit.insert(), entry)
     connection.execute(
         audit_details.insert(),
         [{"seq": seq, "part": p, "salt": salts[p], "content": contents[p]} for p in PARTS],
     )
-    connection.execute(audit_head.update().values(count=seq, hash=entry["hash"]))
+    connection.execute(audit_head.update(), {"count": seq, "hash": entry["hash"]})
     return seq
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from alerting.alert import OPEN_STATES, Alert, AlertState
 from alerting.incident import Incident
@@ -21,6 +21,9 @@ from monitor.store.sql import upsert
 UPDATE_EVERY_S: Final = 60.0
 """What was told is brought up to date so often at most, unless something needs telling."""
 _MAX_PARAMETERS: Final = 500
+_BY_ID: Final = select(incidents).where(
+    incidents.c.incident_id.in_(bindparam("ids", expanding=True))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +51,8 @@ def load(connection: Connection, incident_ids: Iterable[str]) -> dict[str, Store
     """Incidents by id; those that are not there are left out."""
     wanted, found = sorted(incident_ids), {}
     for start in range(0, len(wanted), _MAX_PARAMETERS):
-        some = wanted[start : start + _MAX_PARAMETERS]
-        query = select(incidents).where(incidents.c.incident_id.in_(some))
-        for row in connection.execute(query):
+        some = {"ids": wanted[start : start + _MAX_PARAMETERS]}
+        for row in connection.execute(_BY_ID, some):
             found[row.incident_id] = _stored(row)
     return found
 

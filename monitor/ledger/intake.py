@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from alerting.policy import Folded
 from detectors.finding import Anomaly
@@ -17,6 +17,9 @@ from monitor.store.schema import anomalies
 log = logging.getLogger(__name__)
 
 _MAX_PARAMETERS: Final = 500
+_KNOWN: Final = select(anomalies.c.anomaly_id).where(
+    anomalies.c.anomaly_id.in_(bindparam("ids", expanding=True))
+)
 
 
 def record(
@@ -73,10 +76,8 @@ def _unknown(connection: Connection, found: Sequence[Anomaly]) -> list[Anomaly]:
     by_id = {anomaly.anomaly_id: anomaly for anomaly in reversed(found)}
     ids = list(by_id)
     for start in range(0, len(ids), _MAX_PARAMETERS):
-        known = select(anomalies.c.anomaly_id).where(
-            anomalies.c.anomaly_id.in_(ids[start : start + _MAX_PARAMETERS])
-        )
-        for anomaly_id in connection.execute(known).scalars():
+        some = {"ids": ids[start : start + _MAX_PARAMETERS]}
+        for anomaly_id in connection.execute(_KNOWN, some).scalars():
             del by_id[anomaly_id]
     return list(reversed(by_id.values()))
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, func, select
+from sqlalchemy import Column, Connection, Select, bindparam, func, select
 
 from alerting.alert import OPEN_STATES, Alert
 from alerting.gathering import Gathering
@@ -14,6 +14,33 @@ from monitor.ledger.streams import digest
 from monitor.store.schema import alerts, anomalies
 
 _MAX_PARAMETERS: Final = 500
+
+
+def _incidents_by(column: Column[Any], where: Any) -> Select[Any]:
+    """The incident with an open alert that is shown, by each of some values of a column."""
+    return (
+        select(column, func.min(alerts.c.incident_id))
+        .select_from(where)
+        .where(
+            column.in_(bindparam("keys", expanding=True)),
+            alerts.c.state.in_(OPEN_STATES),
+            alerts.c.muted_by.is_(None),
+            alerts.c.incident_id != "",
+        )
+        .group_by(column)
+    )
+
+
+_JOINED: Final = anomalies.join(alerts, alerts.c.alert_id == anomalies.c.alert_id)
+_BY_TRACE: Final = _incidents_by(anomalies.c.trace, _JOINED)
+_BY_AGENT: Final = _incidents_by(alerts.c.agent_id, alerts)
+_BY_PARENT: Final = _incidents_by(anomalies.c.parent, _JOINED)
+_RECENT: Final = (
+    select(alerts.c.doc)
+    .where(alerts.c.opened_at >= bindparam("since_s"), alerts.c.muted_by.is_(None))
+    .order_by(alerts.c.opened_at.desc())
+    .limit(bindparam("most"))
+)
 
 
 def gathering(
@@ -65,31 +92,18 @@ def _links(
     traces = {one.trace_id for one in opening if one.trace_id is not None}
     parents = {one.parent_agent_id for one in opening if one.parent_agent_id is not None}
     agents = {one.agent_id for one in opening}
-    joined = anomalies.join(alerts, alerts.c.alert_id == anomalies.c.alert_id)
-    of_trace = _found(connection, anomalies.c.trace, {link(one): one for one in traces}, joined)
-    of_agent = _found(connection, alerts.c.agent_id, {one: one for one in parents}, alerts)
-    of_parent = _found(connection, anomalies.c.parent, {link(one): one for one in agents}, joined)
+    of_trace = _found(connection, _BY_TRACE, {link(one): one for one in traces})
+    of_agent = _found(connection, _BY_AGENT, {one: one for one in parents})
+    of_parent = _found(connection, _BY_PARENT, {link(one): one for one in agents})
     return of_trace, of_agent, of_parent
 
 
-def _found(
-    connection: Connection, column: Column[Any], wanted: Mapping[str, str], where: Any
-) -> dict[str, str]:
+def _found(connection: Connection, query: Select[Any], wanted: Mapping[str, str]) -> dict[str, str]:
     found = {}
     keys = list(wanted)
     for start in range(0, len(keys), _MAX_PARAMETERS):
-        query = (
-            select(column, func.min(alerts.c.incident_id))
-            .select_from(where)
-            .where(
-                column.in_(keys[start : start + _MAX_PARAMETERS]),
-                alerts.c.state.in_(OPEN_STATES),
-                alerts.c.muted_by.is_(None),
-                alerts.c.incident_id != "",
-            )
-            .group_by(column)
-        )
-        for key, incident_id in connection.execute(query):
+        some = {"keys": keys[start : start + _MAX_PARAMETERS]}
+        for key, incident_id in connection.execute(query, some):
             found[wanted[key]] = incident_id
     return found
 
@@ -98,13 +112,8 @@ def _recent(
     connection: Connection, now: datetime, together_s: float, storm_agents: int
 ) -> list[Alert]:
     since = (now - timedelta(seconds=together_s)).timestamp()
-    query = (
-        select(alerts.c.doc)
-        .where(alerts.c.opened_at >= since, alerts.c.muted_by.is_(None))
-        .order_by(alerts.c.opened_at.desc())
-        .limit(storm_agents + 1)
-    )
-    found = [Alert.model_validate_json(doc) for doc in connection.execute(query).scalars()]
+    newest = connection.execute(_RECENT, {"since_s": since, "most": storm_agents + 1}).scalars()
+    found = [Alert.model_validate_json(doc) for doc in newest]
     return [alert for alert in reversed(found) if not alert.is_hidden]
 
 

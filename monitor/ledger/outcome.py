@@ -12,12 +12,19 @@ from monitor.ledger import agents, alerts, audit, incidents, outbox, trip
 from monitor.store.schema import trips
 
 
-def conclude(connection: Connection, trip_id: str, receivers: Sequence[str], now_s: float) -> None:
-    """Move the agent on if all points of its present trip are settled. The agent is locked."""
-    now = trip.get(connection, trip_id)
-    cause = settle(point.state for point in now.points)
+def conclude(
+    connection: Connection, now: trip.Trip, receivers: Sequence[str], now_s: float
+) -> trip.Trip:
+    """Move the agent on if all points of its present trip are settled. The agent is locked.
+
+    Returns
+    -------
+    Trip
+        As it is then.
+    """
+    trip_id, cause = now.trip_id, settle(point.state for point in now.points)
     if cause is None or now.state not in (AgentState.TRIPPING, AgentState.RESTORING):
-        return
+        return now
     state = step(now.state, cause)
     agents.enter(connection, now.agent_id, state, now_s)
     times = {
@@ -43,7 +50,9 @@ def conclude(connection: Connection, trip_id: str, receivers: Sequence[str], now
         AgentState.PROBATION: ("restored", "has its grants back and is on probation"),
     }
     kind, headline = told[state]
-    tell(connection, trip.get(connection, trip_id), kind, headline, receivers, now_s)
+    ended = trip.get(connection, trip_id, is_new=now.is_new)
+    tell(connection, ended, kind, headline, receivers, now_s)
+    return ended
 
 
 def tell(

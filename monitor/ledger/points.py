@@ -160,7 +160,7 @@ def settle_point(
         due_at = now_s + _pause_s(row.attempts, retry_after_s)
         _failed(connection, leased, row.attempts, storable(error, 500), due_at, receivers, now_s)
     _log(connection, leased, error, now_s)
-    conclude(connection, order.trip_id, receivers, now_s)
+    conclude(connection, trip.get(connection, order.trip_id), receivers, now_s)
     return True
 
 
@@ -203,8 +203,7 @@ def give_up(
         doc={"trip_id": trip_id, "point": point, "order_seq": row.order_seq},
         text={"reason": reason},
     )
-    conclude(connection, trip_id, receivers, now_s)
-    return trip.get(connection, trip_id)
+    return conclude(connection, trip.get(connection, trip_id), receivers, now_s)
 
 
 def _failed(

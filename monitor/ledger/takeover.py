@@ -1,12 +1,14 @@
 """The takeover: what a new trip makes of what the agent's earlier ones have not ended yet."""
 
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, select, update
 
 from alerting.killswitch import OPEN, PointState
 from monitor.ledger.agents import Standing
 from monitor.store.schema import points, trips
+
+NO_LEASE: Final = {"lease_owner": None, "lease_until": 0.0}
 
 
 def take_over(
@@ -21,6 +23,8 @@ def take_over(
         that a point still waits for would be lost. And the leases, of whichever trip of the
         agent, that the new orders must wait for.
     """
+    if agent.trip_id is None:
+        return set(), {}
     its = points.c.trip_id == agent.trip_id
     open_points = its & points.c.state.in_(sorted(OPEN))
     unfinished = set(connection.execute(select(points.c.point).where(open_points)).scalars())

@@ -1,9 +1,10 @@
 """A trip as the ledger holds it: the order, its enforcement points, and what became of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, RowMapping, Select, func, select
+from sqlalchemy import Connection, Row, RowMapping, Select, bindparam, func, select
 
 from alerting.killswitch import OPEN, AgentState, Direction, PointState
 from monitor.errors import ExitCode, NotFoundError
@@ -126,6 +127,15 @@ def _between(start_s: float | None, end_s: float | None) -> float | None:
 _TRIPS = select(trips, agents.c.state, agents.c.trip_id.label("current")).join(
     agents, agents.c.agent_id == trips.c.agent_id
 )
+_ONE = _TRIPS.where(trips.c.trip_id == bindparam("wanted"))
+_POINTS = (
+    select(points)
+    .where(points.c.trip_id.in_(bindparam("trip_ids", expanding=True)))
+    .order_by(points.c.point)
+)
+_AUTOMATIC = select(func.count()).where(
+    trips.c.automatic, trips.c.ordered_at >= bindparam("since_s")
+)
 
 
 def get(connection: Connection, trip_id: str, *, is_new: bool = False) -> Trip:
@@ -136,7 +146,7 @@ def get(connection: Connection, trip_id: str, *, is_new: bool = False) -> Trip:
     NotFoundError
         If there is none of that id.
     """
-    found = _read(connection, _TRIPS.where(trips.c.trip_id == trip_id), is_new=is_new)
+    found = _read(connection, _ONE, {"wanted": trip_id}, is_new=is_new)
     if not found:
         raise NotFoundError(f"no trip {trip_id!r:.60}; `tripswitch trips` lists them")
     return found[0]
@@ -159,15 +169,19 @@ def on_evidence_of(connection: Connection, alert_id: str, limit: int) -> list[Tr
 
 def automatic_since(connection: Connection, since_s: float) -> int:
     """How many trips were ordered automatically since then."""
-    query = select(func.count()).where(trips.c.automatic, trips.c.ordered_at >= since_s)
-    return int(connection.execute(query).scalar_one())
+    return int(connection.execute(_AUTOMATIC, {"since_s": since_s}).scalar_one())
 
 
-def _read(connection: Connection, query: Select[Any], *, is_new: bool = False) -> list[Trip]:
-    rows = connection.execute(query).mappings().all()
+def _read(
+    connection: Connection,
+    query: Select[Any],
+    values: Mapping[str, Any] | None = None,
+    *,
+    is_new: bool = False,
+) -> list[Trip]:
+    rows = connection.execute(query, values).mappings().all()
     its_points: dict[str, list[Point]] = {row["trip_id"]: [] for row in rows}
-    by_name = select(points).where(points.c.trip_id.in_(list(its_points))).order_by(points.c.point)
-    for row in connection.execute(by_name):
+    for row in connection.execute(_POINTS, {"trip_ids": list(its_points)}):
         its_points[row.trip_id].append(_point(row))
     return [_trip(row, tuple(its_points[row["trip_id"]]), is_new) for row in rows]
 

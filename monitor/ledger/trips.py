@@ -31,7 +31,7 @@ from monitor.ledger.points import (
     settle_point,
 )
 from monitor.ledger.probation import end_probation, probation_over
-from monitor.ledger.takeover import take_over
+from monitor.ledger.takeover import NO_LEASE, take_over
 from monitor.ledger.trip import Point, Trip, automatic_since, get, list_trips
 from monitor.ledger.watching import (
     FIRST_PLACE,
@@ -131,26 +131,27 @@ def order_kill(
             return get(connection, trip_id)
     trip_id, order_seq = uuid.uuid4().hex[:12], max(agent.order_seq, after_seq) + 1
     state = step(agent.state, Cause.KILL_ORDERED)
-    connection.execute(
-        trips.insert().values(
-            trip_id=trip_id,
-            agent_id=agent_id,
-            order_seq=order_seq,
-            automatic=automatic,
-            ordered_by=storable(ordered_by),
-            reason=reason,
-            anomaly_id=anomaly_id,
-            anomaly_at=anomaly_at,
-            read_at=read_at,
-            hold_id=hold_id,
-            ordered_at=now_s,
-        )
-    )
+    row = {
+        "trip_id": trip_id,
+        "agent_id": agent_id,
+        "order_seq": order_seq,
+        "automatic": automatic,
+        "ordered_by": storable(ordered_by),
+        "reason": reason,
+        "anomaly_id": anomaly_id,
+        "anomaly_at": anomaly_at,
+        "read_at": read_at,
+        "hold_id": hold_id,
+        "ordered_at": now_s,
+    }
+    connection.execute(trips.insert(), row)
     unfinished, leases = take_over(connection, agent, now_s)
+    of_points = []
     for name in sorted({REGISTRY, *points, *unfinished}):
         state_of_point = PointState.CONFIRMED if name == REGISTRY else PointState.PENDING
-        values = _fresh("revoke", order_seq, state_of_point, now_s) | leases.get(name, {})
-        connection.execute(points_table.insert().values(trip_id=trip_id, point=name, **values))
+        values = _fresh("revoke", order_seq, state_of_point, now_s) | leases.get(name, NO_LEASE)
+        of_points.append({"trip_id": trip_id, "point": name, **values})
+    connection.execute(points_table.insert(), of_points)
     agents.enter(connection, agent_id, state, now_s, order_seq=order_seq, trip_id=trip_id)
     revoked = grants.revoke_all(connection, trip_id, agent_id, now_s)
     audit.append(
@@ -171,8 +172,7 @@ def order_kill(
     )
     ordered = get(connection, trip_id, is_new=True)
     tell(connection, ordered, "trip_ordered", f"is being cut off: {reason}", receivers, now_s)
-    conclude(connection, trip_id, receivers, now_s)
-    return get(connection, trip_id, is_new=True)
+    return conclude(connection, ordered, receivers, now_s)
 
 
 def order_restore(
@@ -248,8 +248,7 @@ def order_restore(
         },
         text={"reason": reason},
     )
-    conclude(connection, trip_id, receivers, now_s)
-    return get(connection, trip_id, is_new=True)
+    return conclude(connection, get(connection, trip_id, is_new=True), receivers, now_s)
 
 
 def number_above(

@@ -1,6 +1,7 @@
 """What SQLite and PostgreSQL do alike but say, or bear, differently."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import Column, Connection, Table
@@ -8,13 +9,20 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 _MAX_ROWS: Final = 500
 
+# To build a statement takes as long as to run it: what a trip waits for is built once.
+
 
 def insert_if_missing(connection: Connection, table: Table, values: Mapping[str, Any]) -> bool:
     """Insert a row unless its key is there already; tells whether it was inserted."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table).values(**values).on_conflict_do_nothing()
+    statement = _unless_there(table, connection.dialect.name)
+    return connection.execute(statement, values).first() is not None
+
+
+@cache
+def _unless_there(table: Table, dialect: str) -> Any:
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     # not rowcount: SQLAlchemy fetches keys that count up, and then it is 0 on PostgreSQL
-    return connection.execute(statement.returning(*table.primary_key)).first() is not None
+    return insert(table).on_conflict_do_nothing().returning(*table.primary_key)
 
 
 def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
@@ -52,12 +60,14 @@ def advance(
 
 def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows, or replace those whose primary key is there already."""
-    if not rows:
-        return
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    if rows:
+        connection.execute(_or_replace(table, connection.dialect.name), list(rows))
+
+
+@cache
+def _or_replace(table: Table, dialect: str) -> Any:
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     statement = insert(table)
     keys = [column.name for column in table.primary_key]
     values = {c.name: statement.excluded[c.name] for c in table.columns if c.name not in keys}
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=keys, set_=values), list(rows)
-    )
+    return statement.on_conflict_do_update(index_elements=keys, set_=values)
