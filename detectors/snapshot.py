@@ -1,8 +1,11 @@
 """A snapshot: the profiles of a shard as they stood at one place of the log, put down by and by."""
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Final
 
 from baselines.packed import Packed
+
+_FREED_AT_ONCE: Final = 500
 
 
 class Snapshot:
@@ -53,6 +56,14 @@ class Snapshot:
         while self._waiting:
             self._keep(self._waiting.pop())
             yield
+
+    def clear(self) -> None:
+        """Let go of what was put down, once it is stored.
+
+        A little at a time: to free all of it at once would hold up every thread meanwhile.
+        """
+        while self.kept:
+            del self.kept[-_FREED_AT_ONCE:]
 
     def _keep(self, agent_id: str) -> None:
         self.kept.append(self._pack(agent_id))

@@ -88,3 +88,4 @@ class Saving:
                 state, self._claim, self.place, self._snapshot.kept, time.time(), self._shared
             )
             cohorts.save(state, self._cohorts)
+        self._snapshot.clear()  # here, and not where the loop would wait for it

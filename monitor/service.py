@@ -67,9 +67,11 @@ def collect_rarely() -> None:
 
     Reference counting frees events, and steady work leaves next to nothing in cycles. What a full
     collection looks through are the profiles, some ten microseconds each: so there is hardly ever
-    one, and those of the young are kept short, for the loop stands still meanwhile.
+    one. Those of the young are small and frequent, for the loop stands still meanwhile: each agent
+    that is new or comes back brings thousands of objects, and as one that rests takes its own away
+    the collector, which counts what is more than before, would not begin until there are far more.
     """
-    gc.set_threshold(20_000, 2, 1000)
+    gc.set_threshold(1000, 4, 20_000)
     gc.freeze()
 
 

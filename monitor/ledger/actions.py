@@ -12,8 +12,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from baselines.event import ActionEvent
 from monitor.store.schema import actions
 
-BATCH: Final = 2000
-"""So many rows at most are written, or forgotten, in one transaction: a kill waits for its end."""
+BATCH: Final = 1000
+"""So many rows at most are written, or forgotten, in one transaction: a kill, and the loop, wait
+for its end."""
+LATEST: Final = 2000
+"""Of an agent's last so many actions it is counted what they were."""
 MAX_COUNTED: Final = 10
 _COLUMNS: Final = [column.name for column in actions.c][1:]  # all but the one that counts itself
 _OF_EVENT: Final = _COLUMNS[_COLUMNS.index("agent_id") :]
@@ -127,12 +130,12 @@ def of_agent(
 
 
 def counts(connection: Connection, agent_id: str) -> tuple[dict[str, int], dict[str, int]]:
-    """Verbs, and outcomes, of the agent's last `BATCH` actions, the most frequent first."""
+    """Verbs, and outcomes, of the agent's last `LATEST` actions, the most frequent first."""
     latest = (
         select(actions.c.action, actions.c.status)
         .where(actions.c.agent_id == agent_id)
         .order_by(actions.c.logged_at.desc())
-        .limit(BATCH)
+        .limit(LATEST)
     )
     found = connection.execute(latest).all()
     verbs = Counter(row.action for row in found)

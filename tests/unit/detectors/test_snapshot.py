@@ -9,7 +9,7 @@ from baselines.profile import Profile
 from baselines.rules import Rules
 from detectors import residents
 from detectors.shard import Shard
-from detectors.snapshot import Snapshot
+from detectors.snapshot import _FREED_AT_ONCE, Snapshot
 from tests.unit.detectors.test_shard import POLICY, Step, play, steps
 
 
@@ -36,6 +36,17 @@ def test_it_holds_what_was(
     assert snapshot.is_whole
     assert by_agent(snapshot.kept) == expected
     assert len(snapshot.kept) == len(expected), "each once"
+
+
+def test_what_is_stored_is_let_go() -> None:
+    shard = Shard("log", 0, POLICY)
+    for number in range(_FREED_AT_ONCE + 1):
+        shard.admit([Profile(f"agent-{number}", Rules())])
+    snapshot = Snapshot(shard.profiles, shard.profiles.packed)
+    assert len([None for _ in snapshot.put_down()]) == len(snapshot.kept) == _FREED_AT_ONCE + 1
+    snapshot.clear()
+    assert snapshot.kept == []
+    assert snapshot.is_whole
 
 
 def test_an_agent_that_is_missed_is_put_down_first() -> None:
