@@ -1,4 +1,4 @@
-"""What must be stored before the worker goes on: tried until it is, while the source is held."""
+"""What must be done before the worker goes on: tried until it is, while the source is held."""
 
 import logging
 import threading
@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from monitor.dead_letter import DeadLetterError
 from monitor.pulse import Pulse
-from monitor.sources import Source
+from monitor.sources import Source, SourceAwayError
 from monitor.store import Store
 from monitor.store.engine import reason
 from monitor.store.shards import ShardLostError
@@ -22,13 +22,13 @@ ResultT = TypeVar("ResultT")
 
 
 class StoppedError(Exception):
-    """The worker was asked to stop while the store could not be reached."""
+    """The worker was asked to stop while the store, or Kafka, could not be reached."""
 
 
 def durably(
     act: Callable[[], ResultT], source: Source, store: Store, pulse: Pulse, stop: threading.Event
 ) -> ResultT | None:
-    """Do it; while the store fails, hold the source, keep polling, and do it again.
+    """Do it; while the store or Kafka fails, hold the source, keep polling, and do it again.
 
     Returns
     -------
@@ -50,7 +50,7 @@ def durably(
             except DBAPIError as error:
                 pulse.failing = reason(error)
                 log.error("store %s: %s; trying again", store.url, pulse.failing)
-            except DeadLetterError as error:
+            except (DeadLetterError, SourceAwayError) as error:
                 log.error("%s; trying again", error)
             if not held:
                 source.hold(True)

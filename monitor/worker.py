@@ -136,7 +136,7 @@ class Worker:
                     break
             self.checkpoint()
         except StoppedError:
-            log.warning("stopped without a last checkpoint: the store cannot be reached")
+            log.warning("stopped without a last checkpoint: the store, or Kafka, cannot be reached")
         finally:
             self._writers.shutdown()
 

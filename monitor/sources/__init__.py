@@ -14,6 +14,10 @@ class SourceError(TripswitchError):
     """A source cannot be read; the message names it and what to do."""
 
 
+class SourceAwayError(SourceError):
+    """A source does not answer for now; asked again later, it may."""
+
+
 class Record(Protocol):
     """One record as the source holds it; kafka-python's `ConsumerRecord` is one as it is."""
 
@@ -128,7 +132,7 @@ class Source(Protocol):
         Raises
         ------
         SourceError
-            If the source cannot say where that is.
+            If the source cannot say where that is; SourceAwayError: not for now.
         """
         ...
 

@@ -221,6 +221,9 @@ class ConfluentSource(GroupSource):
     def _place(self, there: Any, offset: int = _NONE) -> Any:
         return self._library.TopicPartition(there.topic, there.partition, offset)
 
+    def _is_transient(self, error: Exception) -> bool:
+        return confluent_client.is_transient(error.args[0])
+
     def _explain(self, error: Exception) -> str:
         as_told = confluent_client.as_kafka_python(error.args[0])
         return kafka_client.explain(as_told, self._kafka, f"topic {self.name}")

@@ -14,7 +14,7 @@ from typing import Any
 from monitor import kafka_client
 from monitor.config_source import KafkaConfig, SourceConfig
 from monitor.kafka_client import Partition
-from monitor.sources import Chunk, Gone, Part, Place, SourceError
+from monitor.sources import Chunk, Gone, Part, Place, SourceAwayError, SourceError
 from monitor.sources.partition import partition_for
 from monitor.sources.topics import Topics
 
@@ -101,6 +101,10 @@ class GroupSource(ABC):
         """How many partitions a topic has."""
 
     @abstractmethod
+    def _is_transient(self, error: Exception) -> bool:
+        """Whether waiting may help."""
+
+    @abstractmethod
     def _explain(self, error: Exception) -> str:
         """An error in one line: which broker, what went wrong, what to do."""
 
@@ -150,7 +154,7 @@ class GroupSource(ABC):
         try:
             return self._first_offsets([there])[there]
         except self.errors as error:
-            raise SourceError(self._explain(error)) from None
+            raise self._no_answer(error) from None
 
     def hold(self, held: bool) -> None:
         """See `Source.hold`."""
@@ -172,13 +176,13 @@ class GroupSource(ABC):
         Raises
         ------
         SourceError
-            If Kafka does not say within `kafka.request_timeout_s`.
+            If Kafka does not say; SourceAwayError: not within `kafka.request_timeout_s`.
         """
         there = self._topics.partition(partition)
         try:
             return self._end_offsets([there])[there]
         except self.errors as error:
-            raise SourceError(self._explain(error)) from None
+            raise self._no_answer(error) from None
 
     def part(self, partition: int) -> Part:
         """See `Source.part`."""
@@ -202,6 +206,10 @@ class GroupSource(ABC):
         """See `Source.describe`."""
         there = self._topics.partition(partition)
         return f"topic {there.topic}, partition {there.partition}, offset {offset}"
+
+    def _no_answer(self, error: Exception) -> SourceError:
+        kind = SourceAwayError if self._is_transient(error) else SourceError
+        return kind(self._explain(error))
 
     def _mark_assigned(self, places: Iterable[Partition]) -> None:
         numbers = set(map(self._topics.number, places))

@@ -123,6 +123,9 @@ class KafkaSource(GroupSource):
     def _partitions(self, topic: str) -> int:
         return len(self._consumer.partitions_for_topic(topic))
 
+    def _is_transient(self, error: Exception) -> bool:
+        return kafka_client.is_transient(error)
+
     def _explain(self, error: Exception) -> str:
         return kafka_client.explain(error, self._kafka, f"topic {self.name}")
 

@@ -1,6 +1,7 @@
 """What only a real Kafka shows: rebalances, records that are gone, brokers that come back."""
 
 import logging
+import threading
 import time
 from collections.abc import Iterator
 
@@ -10,10 +11,13 @@ from kafka import KafkaAdminClient, KafkaProducer, TopicPartition  # type: ignor
 from alerting.notify.contract import stopwatch
 from monitor import kafka_client
 from monitor.config_source import KafkaConfig
-from monitor.sources import Chunk, Place, SourceError
+from monitor.durable import durably
+from monitor.pulse import Pulse
+from monitor.sources import Chunk, Place, SourceAwayError, SourceError
 from monitor.sources.group import GroupSource
 from monitor.sources.kafka import KafkaSource
 from monitor.sources.partition import partition_for
+from monitor.store import Store
 from tests.conftest import PARTITIONS
 from tests.kit.broker import Broker
 from tests.kit.kafka_member import WAIT_S, Member, fill, has_client, member_config, opened
@@ -229,6 +233,28 @@ def test_commits_can_be_seen_from_outside(
         assert time.monotonic() < deadline
     admin.close()
     assert offsets[there].offset == 4
+
+
+def test_where_to_begin_is_asked_again_while_the_broker_is_away(
+    kafka: Broker, source: GroupSource, store: Store
+) -> None:
+    deadline = time.monotonic() + WAIT_S
+    assigned: list[int] = []
+    while len(assigned) < PARTITIONS:
+        assert time.monotonic() < deadline
+        source.poll(0.05)
+        assigned += source.take_assigned()
+    kafka.freeze()
+    thaw = threading.Timer(4.0, kafka.thaw)
+    try:
+        with pytest.raises(SourceAwayError, match="Kafka at"):
+            source.start(0, None)
+        thaw.start()
+        begin = durably(lambda: source.start(0, None), source, store, Pulse(), threading.Event())
+        assert begin == 0
+    finally:
+        kafka.thaw()
+        thaw.cancel()
 
 
 @pytest.mark.parametrize("how", ["restart", "freeze"])
