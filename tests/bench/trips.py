@@ -27,11 +27,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from sqlalchemy import select
+
 from monitor.config import Config, load
 from monitor.enforcement import point_names
 from monitor.ledger import trips
 from monitor.ledger.trips import Trip
 from monitor.store import Store
+from monitor.store.schema import claims
 from tests.bench.figures import report, trip_daemon
 from tests.bench.figures.recorded_work import RecordedWork
 from tests.bench.figures.trip_times import automatic, by_hand, in_ms
@@ -145,6 +148,7 @@ def _steady(settings: Path, notes: Path, chosen: argparse.Namespace) -> dict[str
         if chosen.recorded:
             work = RecordedWork(config, rate=chosen.rate, trips_per_s=chosen.trips)
         with _process(_DAEMON, str(settings), str(notes)):
+            _wait_for(lambda: _reads(store))  # what it takes to start is not what a trip takes
             sent = work.send(chosen.seconds)
             found = _settled(store, notes, sent["events"])
     return {**sent, **in_ms(automatic(found, trip_daemon.read(notes)["committed"]))}
@@ -213,6 +217,12 @@ def _settled(store: Store, notes: Path, events: int) -> list[Trip]:
 
     _wait_for(all_contained)
     return found
+
+
+def _reads(store: Store) -> bool:
+    """Whether the daemon has begun to read its partition."""
+    with store.read() as ledger:
+        return ledger.execute(select(claims.c.owner)).first() is not None
 
 
 def _wait_for(done: Callable[[], bool]) -> None:
