@@ -30,7 +30,7 @@ MAX_TOPIC_BYTES: Final = 16 * 1024 * 1024
 CUT_TO_BYTES: Final = 512 * 1024
 """To what larger records are cut where the topic was made by others and takes less."""
 _BATCH_BYTES: Final = 128 * 1024
-"""Of small letters so much goes in one request; well below what any topic takes."""
+"""Of small letters so much goes in one request; well below what a topic takes by default."""
 _ENVELOPE_BYTES: Final = 256
 """What a letter takes beside its record and its reason."""
 

@@ -60,7 +60,7 @@ class KafkaSource(GroupSource):
                 return []
         except KafkaError as error:
             reason = self._explain(error)
-            if not kafka_client.is_transient(error):
+            if not self._is_transient(error):
                 raise SourceError(reason) from None
             log.warning("%s; trying again", reason)
             time.sleep(min(timeout_s, _RETRY_S))

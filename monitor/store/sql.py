@@ -20,17 +20,17 @@ def insert_if_missing(connection: Connection, table: Table, values: Mapping[str,
 
 @cache
 def _unless_there(table: Table, dialect: str) -> Any:
-    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     # not rowcount: SQLAlchemy fetches keys that count up, and then it is 0 on PostgreSQL
-    return insert(table).on_conflict_do_nothing().returning(*table.primary_key)
+    return _insert(table, dialect).on_conflict_do_nothing().returning(*table.primary_key)
 
 
 def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
     """Insert the rows whose key is not there yet; returns how many those were."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     inserted = 0
     for start in range(0, len(rows), _MAX_ROWS):
-        statement = insert(table).values(list(rows[start : start + _MAX_ROWS]))
+        statement = _insert(table, connection.dialect.name).values(
+            list(rows[start : start + _MAX_ROWS])
+        )
         keys = statement.on_conflict_do_nothing().returning(*table.primary_key)
         inserted += len(connection.execute(keys).all())
     return inserted
@@ -46,8 +46,7 @@ def advance(
     connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], column: Column[int]
 ) -> None:
     """Insert rows; where the primary key is there already, raise this column, or leave it."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table)
+    statement = _insert(table, connection.dialect.name)
     new = statement.excluded[column.name]
     keys = [key.name for key in table.primary_key]
     connection.execute(
@@ -66,8 +65,11 @@ def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any
 
 @cache
 def _or_replace(table: Table, dialect: str) -> Any:
-    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    statement = insert(table)
+    statement = _insert(table, dialect)
     keys = [column.name for column in table.primary_key]
     values = {c.name: statement.excluded[c.name] for c in table.columns if c.name not in keys}
     return statement.on_conflict_do_update(index_elements=keys, set_=values)
+
+
+def _insert(table: Table, dialect: str) -> Any:
+    return (postgresql if dialect == "postgresql" else sqlite).insert(table)

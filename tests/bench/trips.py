@@ -188,8 +188,8 @@ def _through_checkpoint(
 def _turn_ms(turns: list[list[float]], began_s: float, ended_s: float) -> dict[str, float]:
     """How long the worker's loop was held up at most by one turn meanwhile."""
     during = [turn for turn in turns if began_s <= turn[0] + turn[1] and turn[0] <= ended_s]
-    clock = max((took_s for _, took_s, _, _ in during), default=0.0)
-    cpu = max((used_s for _, _, used_s, _ in during), default=0.0)
+    clock = max((took_s for _, took_s, _ in during), default=0.0)
+    cpu = max((used_s for _, _, used_s in during), default=0.0)
     return {"worst_by_the_clock": round(1000 * clock, 1), "worst_of_cpu": round(1000 * cpu, 1)}
 
 

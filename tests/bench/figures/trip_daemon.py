@@ -50,11 +50,12 @@ def run(settings: Path, notes: Path) -> None:
         note(checkpoint=(began[-1], time.time()))
 
     def noted_step(self: Worker) -> bool:
-        before, began_s, used_s = self.counts.events, time.time(), time.thread_time()
+        before = self.counts.events
+        began_s, used_s = time.time(), time.thread_time()
         read = step(self)
         took_s, used_s = time.time() - began_s, time.thread_time() - used_s
         if used_s > _LONG_S:
-            note(turn=(began_s, took_s, used_s, self.counts.events - before))
+            note(turn=(began_s, took_s, used_s))
         if self.counts.events // EVERY > before // EVERY:
             note(events=self.counts.events)
         return read
@@ -76,7 +77,7 @@ def read(notes: Path) -> dict[str, list[Any]]:
     """What was noted by now.
 
     `committed` and `checkpoint` in seconds since the epoch, `events`, and of each long `turn` when
-    it began, how long it took by the clock and of CPU time, in seconds, and how many events it fed.
+    it began, and how long it took by the clock and of CPU time, in seconds.
     """
     found: dict[str, list[Any]] = {"committed": [], "checkpoint": [], "events": [], "turn": []}
     for line in notes.read_text().splitlines(keepends=True) if notes.exists() else ():
