@@ -1,5 +1,6 @@
 """A packed profile: the same in a tenth of the memory; stored so, and held so at rest."""
 
+import hashlib
 from typing import Final, NamedTuple
 
 import ormsgpack
@@ -26,18 +27,26 @@ class Packed(NamedTuple):
         What a list of agents shows of it.
     due_s
         When the agent is missed, in event time; None if it never is.
+    checksum
+        Of the body.
     """
 
     body: bytes
     summary: Summary
     due_s: float | None
+    checksum: bytes
 
 
 def pack(profile: Profile) -> Packed:
     """The profile as bytes; `unpack` makes the same of them."""
     body = zstandard.compress(ormsgpack.packb(profile.dump()), _LEVEL)
     body = bytes(memoryview(body))  # a copy: what it returns keeps all the room that it worked in
-    return Packed(body, profile.summary(), profile.due_s)
+    return Packed(body, profile.summary(), profile.due_s, checksum(body))
+
+
+def checksum(body: bytes) -> bytes:
+    """What a damaged body is told by."""
+    return hashlib.blake2b(body, digest_size=8).digest()
 
 
 def unpack(body: bytes, rules: Rules) -> Profile:

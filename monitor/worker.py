@@ -51,8 +51,8 @@ log = logging.getLogger(__name__)
 
 SLICE: Final = 100
 """So many events are objects at once: an eighth faster than 2,000, which outgrow the cache."""
-MAX_AT_ONCE: Final = 200
-"""A checkpoint of more profiles goes on between batches: these take some ten milliseconds."""
+MAX_AT_ONCE: Final = 20
+"""A checkpoint of more profiles goes on between batches: one that is large takes a millisecond."""
 _SAVING_S: Final = 0.01
 _BUSY_POLL_S: Final = 0.001
 

@@ -89,7 +89,7 @@ def row(
 ) -> Row:
     """An event as `append` takes it."""
     values = event.__dict__  # five times as fast as the fields one by one
-    if any("\x00" in text for text in _names(values) if text):
+    if "\x00" in "".join(filter(None, _names(values))):
         clean = {
             name: text.replace("\x00", "�") for name in _MAY_HOLD_NUL if (text := values[name])
         }

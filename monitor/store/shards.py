@@ -4,7 +4,6 @@ A claim gives the shard to one owner under an epoch. Every transaction of the ow
 checks the epoch, so that one who lost the shard without noticing can save nothing any more.
 """
 
-import hashlib
 import json
 import logging
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -14,11 +13,12 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Select, delete, select, update
 
 from baselines.packed import MAX_BYTES, Packed, unpack
+from baselines.packed import checksum as checksum_of
 from baselines.profile import Profile, ProfileError, Rules
 from monitor.sources import Place
 from monitor.store import inventory
 from monitor.store.schema import claims, damaged_profiles, profiles, shards
-from monitor.store.sql import upsert
+from monitor.store.sql import put_rows, upsert
 
 log = logging.getLogger(__name__)
 
@@ -159,14 +159,20 @@ def save(
     if lock(state, mine) > place.next_offset:
         raise ShardLostError
     for start in range(0, len(changed), _MAX_ROWS):
-        rows = [_row(mine, packed) for packed in changed[start : start + _MAX_ROWS]]
-        upsert(state, profiles, rows)
+        put(state, mine, changed[start : start + _MAX_ROWS])
     doc = json.dumps({"source": dict(place.notes), "shard": shared})
     state.execute(
         update(shards)
         .where(*_is(mine))
         .values(next_offset=place.next_offset, saved_at=now_s, doc=doc)
     )
+
+
+def put(state: Connection, mine: Claim, changed: Sequence[Packed]) -> None:
+    """Store profiles, each agent's once, in place of what was stored of them."""
+    rows = [_row(mine, packed) for packed in changed]
+    values = [tuple(row.values()) for row in rows]
+    put_rows(state, profiles, tuple(rows[0]), values)
 
 
 def load_shared(state: Connection, mine: Claim) -> tuple[Any, list[tuple[float, str]]]:
@@ -240,7 +246,7 @@ def read_profile(agent_id: str, checksum: bytes, body: bytes, rules: Rules) -> P
     """
     if len(body) > MAX_BODY_BYTES:
         raise ProfileError(f"{len(body)} bytes; at most {MAX_BODY_BYTES} are taken")
-    if _checksum(body) != checksum:
+    if checksum_of(body) != checksum:
         raise ProfileError("checksum does not match")
     profile = unpack(body, rules)
     if profile.agent_id != agent_id:
@@ -272,13 +278,9 @@ def _row(mine: Claim, packed: Packed) -> dict[str, Any]:
         "partition": mine.partition,
         **inventory.columns(packed.summary),
         "due": packed.due_s,
-        "checksum": _checksum(packed.body),
+        "checksum": packed.checksum,
         "body": packed.body,
     }
-
-
-def _checksum(body: bytes) -> bytes:
-    return hashlib.blake2b(body, digest_size=8).digest()
 
 
 def _is(mine: Claim) -> tuple[ColumnElement[bool], ...]:

@@ -33,15 +33,14 @@ import zstandard
 
 from alerting.sparkline import sparkline
 from baselines.event import ActionEvent
-from baselines.packed import Packed, pack
+from baselines.packed import Packed, checksum, pack
 from detectors.shard import Shard
 from monitor import policies
 from monitor.config import Config
 from monitor.service import collect_rarely
 from monitor.sources.log_file import LogFileSource
-from monitor.store import Store, schema, shards
+from monitor.store import Store, shards
 from monitor.store.shards import Claim
-from monitor.store.sql import upsert
 from tests.bench.growth_group import group_row
 from tests.bench.subject import START_S, open_worker, read_on, record
 
@@ -181,10 +180,10 @@ def _introduce(store: Store, source: str, size: int) -> None:
         for number in range(start, min(size, start + _ROWS_AT_ONCE)):
             agent_id = f"agent-{number:07}"
             body = zstandard.compress(plain.replace(b"agent-xxxxxxx", agent_id.encode()), 1)
-            own = Packed(body, known.summary._replace(agent_id=agent_id), known.due_s)
-            rows.append(shards._row(claim, own))
+            of_agent = known.summary._replace(agent_id=agent_id)
+            rows.append(Packed(body, of_agent, known.due_s, checksum(body)))
         with store.state() as state:
-            upsert(state, schema.profiles, rows)
+            shards.put(state, claim, rows)
 
 
 @contextlib.contextmanager

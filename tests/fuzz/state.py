@@ -7,6 +7,7 @@ import ormsgpack
 from hypothesis import strategies as st
 
 from baselines.cohort import Cohort
+from baselines.packed import checksum
 from baselines.profile import ProfileError
 from detectors.budget import Budget
 from detectors.shard import Policy, Shard
@@ -79,7 +80,7 @@ def _check(row: tuple[str, bytes | None]) -> None:
 
 def _check_profile(body: bytes) -> None:
     try:
-        profile = shards.read_profile("payroll-1", shards._checksum(body), body, _POLICY.rules)
+        profile = shards.read_profile("payroll-1", checksum(body), body, _POLICY.rules)
     except ProfileError:
         return
     shard = Shard("topic", 0, _POLICY)

@@ -169,6 +169,21 @@ def test_profiles_and_place_come_back(store: Store) -> None:
     assert found[0].dump() in (profile("a").dump(), profile("b\u202e😀").dump())
 
 
+def test_many_profiles_are_stored_and_each_is_replaced_by_its_own(store: Store) -> None:
+    mine, _ = claim(store)
+    agents = [f"agent-{number}" for number in range(250)]  # two statements and a half
+    some = [profile(agent_id) for agent_id in agents]
+    for offset in (1, 2):
+        save(store, mine, offset, *some)
+        for one in some:
+            one.role = "payroll" if one.agent_id.endswith("7") else None
+    save(store, mine, 3, *some)
+    with store.state() as state:
+        found, damaged = shards.load_profiles(state, mine, agents, RULES)
+    assert {one.agent_id: one.dump() for one in found} == {one.agent_id: one.dump() for one in some}
+    assert not damaged
+
+
 def test_one_who_lost_the_shard_can_save_nothing(store: Store) -> None:
     mine, _ = claim(store)
     save(store, mine, 10)
