@@ -31,19 +31,23 @@ class Work:
     ) -> None:
         self._config = config
         self._rate = rate
-        self._every = round(rate / trips_per_s)
         self._start_s = time.time()
-        self._fleet = Fleet(1, agents, self._start_s)
+        fleet = Fleet(1, agents, self._start_s)
+        self._acts = _with_incidents(fleet, round(rate / trips_per_s))
         self._registry = RegistryGateway(store)
-        self._registry.enrol(self._fleet.scopes(), self._start_s)
+        self._registry.enrol(fleet.scopes(), self._start_s)
 
     def send(self, seconds: float, enough: Callable[[], bool] = lambda: False) -> dict[str, Any]:
-        """Events at the rate, for so long or until it is enough, which is asked now and then."""
-        until_s, acts = time.time() + seconds, _with_incidents(self._fleet, self._every)
+        """Events at the rate, for so long or until it is enough, which is asked now and then.
+
+        Another call goes on from there.
+        """
+        until_s = time.time() + seconds
         turns = itertools.count()
         with closing(KafkaSink(self._config.kafka, self._config.source.topic)) as sink:
             summary = send(
-                acts, self._start_s, sink, _Open(self._registry), Pace(rate=self._rate, live=True),
+                self._acts, self._start_s, sink, _Open(self._registry),
+                Pace(rate=self._rate, live=True),
                 stop=lambda: time.time() > until_s or (next(turns) % _TURNS == 0 and enough()),
             )  # fmt: skip
         return {"events": summary.events, "sent_per_s": round(summary.events / summary.seconds)}
