@@ -3,12 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from baselines.activity import ENOUGH_HOURS, Hourly
 from baselines.approved import Beyond
-from baselines.profile import Profile
 from detectors.explain import name
+
+if TYPE_CHECKING:  # as in `detectors.drift`
+    from baselines.profile import Profile
 
 WEEKS: Final = 4
 
@@ -57,7 +59,7 @@ class Digest:
         return tuple(b / max(1, n) for b, n in zip(self.beyond_runs, self.runs, strict=True))
 
 
-def digest(profile: Profile) -> Digest:
+def digest(profile: "Profile") -> Digest:
     """The digest of one agent; changes nothing."""
     approved, activity = profile.conduct.approved, profile.conduct.activity
     counts = [activity.runs(week) for week in reversed(range(WEEKS))]

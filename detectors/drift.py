@@ -5,16 +5,18 @@ profile does not move, so the sum of the steps shows.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from baselines.activity import DAY_S, WEEK_DAYS, Hourly
 from baselines.approved import MAX_COUNTED
 from baselines.conduct import BROADER, MORE_BYTES, MORE_CALLS, WIDENED
 from baselines.hold import Hold
-from baselines.profile import Observation
 from detectors.digest import Digest, approval, counted, day, digest, term
 from detectors.explain import amount
 from detectors.finding import Finding, Severity
+
+if TYPE_CHECKING:  # settings take their defaults from here, and need not wait for River
+    from baselines.observation import Observation
 
 LIMIT: Final = 0.2
 """One run in five does what nobody approved: that is another job than the approved one."""
@@ -62,7 +64,7 @@ class Drift:
         self._level_factor = level_factor
         self._breadth = breadth
 
-    def judge(self, seen: Observation) -> Sequence[Finding]:
+    def judge(self, seen: "Observation") -> Sequence[Finding]:
         """The findings of one event, nearly always none."""
         conduct = seen.profile.conduct
         if seen.time_s < conduct.activity.hour_end_s or conduct.approved.at_s is None:

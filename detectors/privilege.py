@@ -1,14 +1,16 @@
 """Privilege growth: elevated grants that are not given back, and more of them than ever."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from baselines.hold import Hold
 from baselines.privileges import RELEASES, REQUESTS, Grant, scope_of
-from baselines.profile import Observation
 from detectors.digest import day
 from detectors.explain import amount, name
 from detectors.finding import Finding, Severity
+
+if TYPE_CHECKING:  # as in `detectors.drift`
+    from baselines.observation import Observation
 
 GIVE_BACK_AFTER_S: Final = 86_400.0
 """A task that needs elevated rights for more than a day and a night is worth a question."""
@@ -38,7 +40,7 @@ class Privilege:
         self._give_back_after_s = give_back_after_s
         self._more_than_ever = more_than_ever
 
-    def judge(self, seen: Observation) -> Sequence[Finding]:
+    def judge(self, seen: "Observation") -> Sequence[Finding]:
         """The findings of one event, nearly always none."""
         privileges, event = seen.profile.conduct.privileges, seen.event
         held_s = seen.time_s - privileges.oldest_s
@@ -55,7 +57,7 @@ class Privilege:
             found.append(self._many(seen, scopes))
         return found
 
-    def _overdue(self, seen: Observation, scope: str, grant: Grant) -> Finding:
+    def _overdue(self, seen: "Observation", scope: str, grant: Grant) -> Finding:
         usual_s = seen.profile.conduct.privileges.usual_s
         held_h, usual_h = (seen.time_s - grant.since_s) / _HOUR_S, usual_s / _HOUR_S
         before = f"it gave others back within {amount(usual_h / 2)} hours"
@@ -78,7 +80,7 @@ class Privilege:
             evidence=(before if usual_s else "it never gave a grant back so far",),
         )
 
-    def _many(self, seen: Observation, scopes: int) -> Finding:
+    def _many(self, seen: "Observation", scopes: int) -> Finding:
         privileges = seen.profile.conduct.privileges
         return Finding(
             detector=self.name,

@@ -4,18 +4,20 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import quote
-
-import httpx
 
 from alerting.render import clean
 from monitor.errors import ExitCode, NotFoundError, TripswitchError, UsageError
 
+if TYPE_CHECKING:  # it takes its time to load, and most commands ask no server
+    import httpx
+
 TOKEN_VARIABLE: Final = "TRIPSWITCH_TOKEN"  # noqa: S105 # a name, no secret
 TOKEN_FILE_VARIABLE: Final = "TRIPSWITCH_TOKEN_FILE"  # noqa: S105 # likewise
 
-_TIMEOUT: Final = httpx.Timeout(10.0, read=120.0)
+_TIMEOUT_S: Final = 10.0
+_ANSWER_S: Final = 120.0
 """A kill answers once each enforcement point was tried."""
 _MAX_CHARS: Final = 500
 _REFUSED: Final = (401, 403, 409)
@@ -74,6 +76,8 @@ class ServerClient:
     """
 
     def __init__(self, url: str, token: str | None = None) -> None:
+        import httpx
+
         parsed = _parsed(url)
         headers = {"Accept": "application/json"}
         if token is not None:
@@ -84,7 +88,8 @@ class ServerClient:
                 )
             headers["Authorization"] = f"Bearer {token}"
         self.url = str(parsed.copy_with(userinfo=b""))
-        self._client = httpx.Client(base_url=parsed, headers=headers, timeout=_TIMEOUT)
+        timeout = httpx.Timeout(_TIMEOUT_S, read=_ANSWER_S)
+        self._client = httpx.Client(base_url=parsed, headers=headers, timeout=timeout)
 
     def __enter__(self) -> Self:
         return self
@@ -193,6 +198,8 @@ class ServerClient:
         return self._ask("POST", path, json=said)
 
     def _ask(self, method: str, path: str, **more: Any) -> dict[str, Any]:
+        import httpx
+
         try:
             answer = self._client.request(method, path, **more)
         except httpx.HTTPError as error:
@@ -223,7 +230,9 @@ class ServerClient:
         return UsageError(text) if status < 500 else ServerError(text)
 
 
-def _parsed(url: str) -> httpx.URL:
+def _parsed(url: str) -> "httpx.URL":
+    import httpx
+
     try:
         parsed = httpx.URL(url)
     except (httpx.InvalidURL, TypeError, ValueError):

@@ -1,22 +1,21 @@
 """From the settings to the enforcement points that a trip has here."""
 
 from functools import partial
+from typing import Final
 
 from alerting.killswitch import Order
 from alerting.ports import EnforcementPoint, RevokeError
 from alerting.revoke.command import CommandPoint
-from alerting.revoke.kafka_topic import KafkaTopicPoint
 from monitor.attempts import Limits
 from monitor.config import Config
 from monitor.config_points import CommandPointConfig, PluginPointConfig, PointConfig
 from monitor.config_source import KafkaConfig
 from monitor.errors import UsageError
-from monitor.kafka_client import client_settings, explain, is_transient
-from monitor.kafka_connect import connect
 from monitor.ledger.trips import REGISTRY
 from monitor.point_plugins import open_plugin
 
-KAFKA = KafkaTopicPoint.name
+KAFKA: Final = "kafka"
+"""What the revocations topic is called among the points."""
 
 
 class UnusablePoint:
@@ -96,8 +95,12 @@ def longest_attempt_s(config: Config) -> float:
     return max(limits.timeout_s for limits in point_limits(config).values())
 
 
-def kafka_point(kafka: KafkaConfig) -> KafkaTopicPoint:
+def kafka_point(kafka: KafkaConfig) -> EnforcementPoint:
     """The revocations topic, reached as every other topic is."""
+    # kafka-python takes a third of a second to load; a kill without it does not wait for that.
+    from alerting.revoke.kafka_topic import KafkaTopicPoint
+    from monitor.kafka_client import client_settings, explain, is_transient
+    from monitor.kafka_connect import connect
 
     def refusal(error: Exception, subject: str) -> str | None:
         return None if is_transient(error) else explain(error, kafka, subject)

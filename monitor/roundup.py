@@ -7,12 +7,14 @@ the work at once; the daemon takes up what a crash left, and what its worker see
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from math import inf
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from baselines.profile import Profile
 from monitor.ledger import agents, hold, holds
 from monitor.ledger.hold import Hold
 from monitor.store import Store, inventory
+
+if TYPE_CHECKING:  # orders about many agents need not wait for River
+    from baselines.profile import Profile
 
 PAGE: Final = 1000
 """So many agents become members in one transaction."""
@@ -44,7 +46,7 @@ class Roundup:
         self._met: dict[str, dict[str, bool]] = {}
         """By hold and agent that was seen under it: whether it is a member by now."""
 
-    def see(self, profiles: Iterable[Profile]) -> None:
+    def see(self, profiles: Iterable["Profile"]) -> None:
         """Note who acts while holds are on."""
         holds_on = self.holds
         for profile in profiles:

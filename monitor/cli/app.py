@@ -1,5 +1,6 @@
 """What every command shares: the Typer app, common options, output, and how errors end."""
 
+import gc
 import importlib
 import json
 import os
@@ -83,8 +84,10 @@ MODULES: Final = {
 def register(arguments: Sequence[str]) -> None:
     """Import the module of the command that is named, or all of them to list or complete them."""
     named = MODULES.get(arguments[0]) if arguments else None
+    gc.disable()  # as in `monitor.cli`
     for module in [named] if named else sorted(set(MODULES.values())):
         importlib.import_module(f"monitor.cli.{module}")
+    gc.enable()
 
 
 def main() -> None:

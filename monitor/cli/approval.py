@@ -20,8 +20,7 @@ from monitor.cli.app import (
 )
 from monitor.errors import NotFoundError, TripswitchError
 from monitor.ledger import directives
-from monitor.policies import detection
-from monitor.store import inventory, shards
+from monitor.store import inventory
 
 approval_app = typer.Typer(rich_markup_mode=None)
 
@@ -38,6 +37,9 @@ def drift(
     as_json: JsonOption = False,
 ) -> None:
     """Tell by what agents widened, and how much busier they are, since they were approved."""
+    from monitor.policies import detection  # River takes its time to load
+    from monitor.store import shards
+
     chosen, store = open_store(config)
     rules = detection(chosen).rules
     with closing(store), store.read_state() as state:

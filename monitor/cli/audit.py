@@ -13,7 +13,7 @@ import typer
 
 from alerting.killswitch import PERSONS, is_person
 from alerting.render import clean
-from monitor import audit_file, audit_heads, audit_journal
+from monitor import audit_file, audit_journal
 from monitor.cli.app import (
     ConfigOption,
     JsonOption,
@@ -80,6 +80,8 @@ def verify(
             fault = audit.verify(ledger)
         said: dict[str, Any] = {"whole": fault is None, "fault": fault, "store": store.url}
         if published:
+            from monitor import audit_heads  # kafka-python takes its time to load
+
             logging.getLogger("kafka").setLevel(logging.CRITICAL)  # errors come as one line
             compared = audit_heads.compare(store, chosen.kafka)
             fault = fault or compared.fault
