@@ -1,8 +1,8 @@
 """The SDK's Socket Mode client, which also says why it is not connected."""
 
 from contextlib import suppress
-from socket import SHUT_RDWR
-from typing import Final
+from socket import SHUT_RDWR, socket
+from typing import Any, Final
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.socket_mode import SocketModeClient
@@ -10,6 +10,27 @@ from slack_sdk.socket_mode import SocketModeClient
 from alerting.notify.slack_web import delivery_error
 
 _LOST: Final = "the WebSocket was lost, or cannot be had"
+
+
+class _Socket:
+    """The socket of a connection, which fails once the other side has closed it.
+
+    The SDK alone would read on without a pause, on a whole core, until its pings have gone
+    unanswered for 20 s (python-slack-sdk, pull requests 1246 and 1727).
+    """
+
+    def __init__(self, sock: socket) -> None:
+        self._sock = sock
+
+    def recv(self, size: int) -> bytes:
+        """Read; the end is an error, after which the SDK leaves the connection."""
+        data = self._sock.recv(size)
+        if not data:
+            raise ConnectionResetError("closed by the other side")
+        return data
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
 
 
 class SlackClient(SocketModeClient):
@@ -22,6 +43,13 @@ class SlackClient(SocketModeClient):
     """
 
     why = "no connection yet"
+
+    def connect(self) -> None:
+        """Connect, and notice at once when the connection ends."""
+        super().connect()
+        session = self.current_session
+        if session is not None and (sock := session.sock) is not None:
+            session.sock = _Socket(sock)  # type: ignore[assignment] # does what one does
 
     def close(self) -> None:
         """Close the connection; the SDK alone waits some seconds for what may still come in."""

@@ -47,6 +47,7 @@ class Room:
         slack: SlackServer,
         may_kill: tuple[str, ...] = (ANN, GROUP),
         may_act: tuple[str, ...] = (),
+        ping_s: float = 1.0,
     ) -> None:
         self.store, self.slack = store, slack
         self.receiver = SlackReceiver(CHANNEL, TOKEN, slack.url, 20.0, buttons=True, gap_s=0.0)
@@ -63,7 +64,7 @@ class Room:
             api_url=slack.url,
             channel=CHANNEL,
             observing=True,
-            ping_s=1.0,
+            ping_s=ping_s,
         )
         self.people = slack.people
         slack.groups.setdefault(GROUP, [])

@@ -98,6 +98,15 @@ def test_it_reconnects_when_slack_asks_and_when_the_connection_dies(room: Room) 
     assert "is yours" in room.told(BOB)
 
 
+def test_a_connection_that_ends_without_a_word_is_noticed_before_any_ping(
+    store: Store, slack: SlackServer
+) -> None:
+    with closing(Room(store, slack, ping_s=60.0)) as room:
+        room.open()
+        room.people.cut()
+        until(lambda: not room.socket.is_connected)
+
+
 def test_a_connection_that_slack_refuses_to_renew_is_said_and_had_again(room: Room) -> None:
     assert list(room.socket.troubles(0.0)) == []
     refused = Answer.error("invalid_auth")
