@@ -20,10 +20,16 @@ if TYPE_CHECKING:
 MAX_RUNS: Final = 64
 """Runs of one agent that are followed at once; of more, the one that began first is let go."""
 
-WIDENED, MORE_CALLS, MORE_BYTES, BROADER = WAYS = range(4)
+WIDENED: Final = 0
+MORE_CALLS: Final = 1
+MORE_BYTES: Final = 2
+BROADER: Final = 3
+WAYS: Final = (WIDENED, MORE_CALLS, MORE_BYTES, BROADER)
 """Ways to drift."""
 BOTH: Final = UNTRUSTED | CONFIDENTIAL
-_BEYOND, _SENT, _TRIED = 4, 8, 16
+_BEYOND: Final = 4
+_SENT: Final = 8
+_TRIED: Final = 16
 
 
 class Contact(NamedTuple):

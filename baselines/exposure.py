@@ -7,7 +7,8 @@ from typing import Final
 
 from baselines.event import ActionEvent
 
-UNTRUSTED, CONFIDENTIAL = 1, 2
+UNTRUSTED: Final = 1
+CONFIDENTIAL: Final = 2
 """The run read what strangers may have written; it met confidential data."""
 
 CONFIDENTIAL_CLASSES: Final = frozenset({"confidential", "restricted"})

@@ -124,9 +124,10 @@ class Profile:
         time_s, over = event.time_s, False
         if time_s >= self.windows[0].end_s:  # the shortest ends first
             self._pass_to(time_s)
-        counted = None if event.status == "ok" else outcome(event.status)
+        status, bytes_out, bytes_in = event.status, event.bytes_out, event.bytes_in
+        counted = None if status == "ok" else outcome(status)
         for window in self.windows:
-            over |= window.add(event.bytes_out, event.bytes_in, counted)
+            over |= window.add(bytes_out, bytes_in, counted)
         return Observation(event, self, effects, cohort, over)
 
     def _pass_to(self, time_s: float) -> None:
@@ -169,9 +170,9 @@ class Profile:
         elif time_s > self.last_seen_s:
             self.last_seen_s = time_s
         self.events += 1
-        if event.role is not None:
-            self.role = event.role
-        version = event.agent_version
+        role, version = event.role, event.agent_version
+        if role is not None:
+            self.role = role
         if version is not None and version != self.agent_version:
             if self.agent_version is not None:
                 self.work.change(time_s)

@@ -7,7 +7,8 @@ from zlib import crc32
 
 REMEMBERED_EVENTS: Final = 32
 """A repeat of an event is recognised among so many last events of its agent."""
-_KEY, _PAIR = 4, 8
+_KEY: Final = 4
+_PAIR: Final = 8
 _PAIRS: Final = Struct(">II")
 
 
@@ -26,7 +27,7 @@ class Recent:
     def take(self, event_id: str, raw: bytes) -> Literal["new", "repeat", "changed"]:
         """Whether this event was seen lately: not, just so, or with other content; now it was."""
         key, content = crc32(event_id.encode()), crc32(raw)
-        row, pair = self._row, (key << 32 | content).to_bytes(_PAIR, "big")
+        row, pair = self._row, _PAIRS.pack(key, content)
         at = row.find(pair[:_KEY])
         while at > 0 and at % _PAIR:  # no id begins there
             at = row.find(pair[:_KEY], at + 1)
@@ -46,7 +47,5 @@ class Recent:
     def load(cls, data: Iterable[Sequence[int]]) -> "Recent":
         """Undo `dump`."""
         recent = cls()
-        recent._row = b"".join(
-            (key << 32 | content).to_bytes(_PAIR, "big") for key, content in data
-        )
+        recent._row = b"".join(_PAIRS.pack(key, content) for key, content in data)
         return recent

@@ -66,6 +66,7 @@ class Rhythm:
         "_curve",
         "_excused",
         "_held",
+        "_hours_per_week",
         "_p",
         "_weeks",
         "end_s",
@@ -86,6 +87,7 @@ class Rhythm:
         self._held: dict[int, tuple[int, float]] = {}
         self._curve: array[float] | None = None
         self._p = array("d")
+        self._hours_per_week = 1.0
 
     def p_active(self, time_s: float) -> float:
         """How likely the agent acts in the hour of this time."""
@@ -104,7 +106,7 @@ class Rhythm:
     def hours_per_week(self) -> float:
         """In how many hours of a week it acts."""
         self._learned()
-        return max(1.0, sum(self._p))
+        return self._hours_per_week
 
     def silence(self, start_s: float, end_s: float, excused: Sequence[Span] = ()) -> float:
         """How odd a pause is, in nats: the sum of -p ln(1 - p) over its hours, p = p_active.
@@ -275,6 +277,7 @@ class Rhythm:
                 near = (a + overall) / (n + 1)
                 p[days] = (active[days] + _NEAR_WEEKS * near) / (weeks[days] + _NEAR_WEEKS)
             self._p = array("d", p.tobytes())
+            self._hours_per_week = max(1.0, sum(self._p))
             sure = np.minimum(p.ravel(), _MOST)
             curve = np.zeros(SLOTS + 1)
             np.cumsum(-sure * np.log1p(-sure), out=curve[1:])

@@ -18,7 +18,12 @@ METRICS: Final[tuple[str, ...]] = (
     "denials",
     "overrides",
 )
-CALLS, BYTES_OUT, BYTES_IN, FAILURES, DENIALS, OVERRIDES = range(6)
+CALLS: Final = 0
+BYTES_OUT: Final = 1
+BYTES_IN: Final = 2
+FAILURES: Final = 3
+DENIALS: Final = 4
+OVERRIDES: Final = 5
 SCALES: Final[tuple[Scale, ...]] = ("count", "bytes", "bytes", "count", "count", "count")
 UNITS: Final[tuple[str, ...]] = (
     "calls",
