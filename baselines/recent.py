@@ -47,5 +47,7 @@ class Recent:
     def load(cls, data: Iterable[Sequence[int]]) -> "Recent":
         """Undo `dump`."""
         recent = cls()
-        recent._row = b"".join(_PAIRS.pack(key, content) for key, content in data)
+        recent._row = b"".join(
+            (key << 32 | content).to_bytes(_PAIR, "big") for key, content in data
+        )
         return recent

@@ -7,10 +7,10 @@ from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import Connection, delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from baselines.event import ActionEvent
 from monitor.store.schema import actions
+from monitor.store.sql import put_rows
 
 BATCH: Final = 1000
 """So many rows at most are written, or forgotten, in one transaction: a kill, and the loop, wait
@@ -18,29 +18,13 @@ for its end."""
 LATEST: Final = 2000
 """Of an agent's last so many actions it is counted what they were."""
 MAX_COUNTED: Final = 10
-_COLUMNS: Final = [column.name for column in actions.c][1:]  # all but the one that counts itself
+_COLUMNS: Final = tuple(actions.c.keys())[1:]  # all but the one that counts itself
 _OF_EVENT: Final = _COLUMNS[_COLUMNS.index("agent_id") :]
 _MAY_HOLD_NUL: Final = ("tool", "target", "target_source", "status", "parent_agent_id", "user_id")
 """What keys are made of holds none."""
 _read: Final = itemgetter(*_OF_EVENT)
 _names: Final = itemgetter(*_MAY_HOLD_NUL)
 
-_psycopg = postgresql.dialect(paramstyle="format")  # type: ignore[no-untyped-call]
-# One statement for each database, made once: SQLAlchemy's own way costs half as much again.
-_INSERT: Final = {
-    "sqlite": str(
-        sqlite.insert(actions)
-        .inline()
-        .on_conflict_do_nothing()
-        .compile(dialect=sqlite.dialect(paramstyle="qmark"), column_keys=_COLUMNS)
-    ),
-    "postgresql": str(
-        postgresql.insert(actions)
-        .inline()
-        .on_conflict_do_nothing()
-        .compile(dialect=_psycopg, column_keys=_COLUMNS)
-    ),
-}
 _ORDER: Final = (actions.c.logged_at, actions.c.source, actions.c.partition, actions.c.offset)
 _MAX_CHAIN: Final = 16
 _RUN_S: Final = 86_400.0
@@ -99,7 +83,7 @@ def row(
 
 def append(connection: Connection, rows: Sequence[Row]) -> None:
     """Write rows; a record that is there already is passed over."""
-    connection.exec_driver_sql(_INSERT[connection.dialect.name], list(rows))
+    put_rows(connection, actions, _COLUMNS, rows, replace=False)
 
 
 def of_agent(

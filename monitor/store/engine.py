@@ -2,7 +2,7 @@
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final
@@ -71,6 +71,9 @@ class Store:
                     )
                     opened.callback(ledger.dispose)
                     event.listen(ledger, "connect", _end_what_lasts)
+                    # Rows are inserted by statements of many, and what is no insert one by one.
+                    ledger.dialect.use_insertmanyvalues_wo_returning = True
+                    event.listen(ledger, "do_executemany", _one_by_one)
                 upgrade(ledger, "ledger")
                 upgrade(state, "state")
             except (DBAPIError, OSError, TripswitchError) as error:
@@ -148,6 +151,17 @@ def _end_what_lasts(connection: Any, _record: Any) -> None:
     connection.execute(f"SET idle_in_transaction_session_timeout = '{ABANDONED_S}s'")
     connection.execute(f"SET lock_timeout = '{LOCK_WAIT_S}s'")
     connection.commit()
+
+
+def _one_by_one(cursor: Any, statement: str, rows: Sequence[Any], _context: Any) -> bool:
+    """Carry a statement out for each row, where psycopg would send all of them as one pipeline.
+
+    If a process freezes before it has sent the end of one, its transaction does not count as one
+    that rests, and keeps what it has locked for as long as the process is frozen.
+    """
+    for row in rows:
+        cursor.execute(statement, row)
+    return True
 
 
 def reason(error: BaseException) -> str:

@@ -76,32 +76,46 @@ def _or_replace(table: Table, dialect: str) -> Any:
 
 
 def put_rows(
-    connection: Connection, table: Table, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]
+    connection: Connection,
+    table: Table,
+    columns: tuple[str, ...],
+    rows: Sequence[tuple[Any, ...]],
+    *,
+    replace: bool = True,
 ) -> None:
-    """Insert many rows, or replace those whose primary key is there already; each key once.
+    """Insert many rows, each key once.
 
     Parameters
     ----------
     columns, rows
         The columns' names, and values as the database's driver takes them.
+    replace
+        Whether a row whose primary key is there already replaces that one, or is passed over.
     """
-    how = (table, columns, connection.dialect.name)
-    whole = len(rows) - len(rows) % _AT_ONCE
-    for start in range(0, whole, _AT_ONCE):
-        values = tuple(chain.from_iterable(rows[start : start + _AT_ONCE]))
-        connection.exec_driver_sql(_as_text(*how, _AT_ONCE), values)
-    if whole < len(rows):
-        connection.exec_driver_sql(_as_text(*how, 1), list(rows[whole:]))
+    head, values, tail = _as_text(table, columns, connection.dialect.name, replace)
+    for start in range(0, len(rows), _AT_ONCE):
+        some = rows[start : start + _AT_ONCE]
+        statement = head + ", ".join([values] * len(some)) + tail
+        connection.exec_driver_sql(statement, tuple(chain.from_iterable(some)))
 
 
 @cache
-def _as_text(table: Table, columns: tuple[str, ...], dialect: str, rows: int) -> str:
-    """The statement as the driver takes it."""
-    statement = _insert(table, dialect).values([dict.fromkeys(columns, "")] * rows)
+def _as_text(
+    table: Table, columns: tuple[str, ...], dialect: str, replace: bool
+) -> tuple[str, str, str]:
+    """The statement as the driver takes it: what is before a row's values, these, the rest."""
+    statement = _insert(table, dialect).values(dict.fromkeys(columns, ""))
     keys = [column.name for column in table.primary_key]
     new = {name: statement.excluded[name] for name in columns if name not in keys}
-    statement = statement.on_conflict_do_update(index_elements=keys, set_=new)
-    return str(statement.compile(dialect=_DIALECTS[dialect]))
+    statement = (
+        statement.on_conflict_do_update(index_elements=keys, set_=new)
+        if replace
+        else statement.on_conflict_do_nothing()
+    )
+    text = str(statement.inline().compile(dialect=_DIALECTS[dialect]))
+    head, rest = text.split(" VALUES ", 1)
+    values, tail = rest.split(" ON CONFLICT ", 1)
+    return f"{head} VALUES ", values, f" ON CONFLICT {tail}"
 
 
 _DIALECTS: Final = {

@@ -1,4 +1,9 @@
+import signal
+import subprocess
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,6 +22,7 @@ from monitor.store import Store, StoreError, schema, shards
 from monitor.store.engine import ABANDONED_S, LOCK_WAIT_S
 from monitor.store.migrations import revisions, version_table
 from monitor.store.shards import Claim, ShardLostError
+from tests.kit.endless_writer import WAYS
 from tests.kit.events import START_S, event
 from tests.kit.postgres import Postgres
 
@@ -109,6 +115,32 @@ def test_what_a_frozen_process_has_locked_comes_free(
         audit.lock(ledger)
     frozen.close()
     other.close()
+    postgres.drop(url)
+
+
+@pytest.mark.service
+@pytest.mark.parametrize("how", WAYS)
+def test_what_a_process_has_locked_that_froze_while_it_wrote_many_rows_comes_free(
+    postgres: Postgres, how: str
+) -> None:
+    url = postgres.new_store()
+    with closing(Store.open(StoreConfig(url=url))) as other:
+        for written_s in (0.2, 0.5):
+            writer = subprocess.Popen(
+                [sys.executable, "-m", "tests.kit.endless_writer", url, how], stdout=subprocess.PIPE
+            )
+            try:
+                assert writer.stdout is not None
+                assert writer.stdout.readline() == b"locked\n"
+                time.sleep(written_s)
+                writer.send_signal(signal.SIGSTOP)
+                with other.ledger() as ledger:
+                    audit.lock(
+                        ledger
+                    )  # the wait for a lock ends in an error before the writer does
+            finally:
+                writer.kill()
+                writer.communicate()
     postgres.drop(url)
 
 
