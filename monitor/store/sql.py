@@ -95,15 +95,24 @@ def put_rows(
     head, values, tail = _as_text(table, columns, connection.dialect.name, replace)
     for start in range(0, len(rows), _AT_ONCE):
         some = rows[start : start + _AT_ONCE]
-        statement = head + ", ".join([values] * len(some)) + tail
-        connection.exec_driver_sql(statement, tuple(chain.from_iterable(some)))
+        if connection.dialect.name == "postgresql":
+            by_column = tuple(map(list, zip(*some, strict=True)))
+            statement = " ".join((head, "SELECT * FROM unnest", values, tail))
+            connection.exec_driver_sql(statement, by_column)
+        else:
+            statement = " ".join((head, "VALUES", ", ".join([values] * len(some)), tail))
+            connection.exec_driver_sql(statement, tuple(chain.from_iterable(some)))
 
 
 @cache
 def _as_text(
     table: Table, columns: tuple[str, ...], dialect: str, replace: bool
 ) -> tuple[str, str, str]:
-    """The statement as the driver takes it: what is before a row's values, these, the rest."""
+    """The statement as the driver takes it: what is before a row's values, these, the rest.
+
+    For PostgreSQL these are arrays, one for each column: psycopg takes as long to read a statement
+    with thousands of values as to send it.
+    """
     statement = _insert(table, dialect).values(dict.fromkeys(columns, ""))
     keys = [column.name for column in table.primary_key]
     new = {name: statement.excluded[name] for name in columns if name not in keys}
@@ -112,10 +121,13 @@ def _as_text(
         if replace
         else statement.on_conflict_do_nothing()
     )
-    text = str(statement.inline().compile(dialect=_DIALECTS[dialect]))
-    head, rest = text.split(" VALUES ", 1)
+    how = _DIALECTS[dialect]
+    head, rest = str(statement.inline().compile(dialect=how)).split(" VALUES ", 1)
     values, tail = rest.split(" ON CONFLICT ", 1)
-    return f"{head} VALUES ", values, f" ON CONFLICT {tail}"
+    if dialect == "postgresql":
+        types = (table.c[name].type.compile(dialect=how) for name in columns)
+        values = f"({', '.join(f'%s::{kind}[]' for kind in types)})"
+    return head, values, f"ON CONFLICT {tail}"
 
 
 _DIALECTS: Final = {
