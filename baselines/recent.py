@@ -27,7 +27,7 @@ class Recent:
     def take(self, event_id: str, raw: bytes) -> Literal["new", "repeat", "changed"]:
         """Whether this event was seen lately: not, just so, or with other content; now it was."""
         key, content = crc32(event_id.encode()), crc32(raw)
-        row, pair = self._row, _PAIRS.pack(key, content)
+        row, pair = self._row, _pair(key, content)
         at = row.find(pair[:_KEY])
         while at > 0 and at % _PAIR:  # no id begins there
             at = row.find(pair[:_KEY], at + 1)
@@ -47,7 +47,9 @@ class Recent:
     def load(cls, data: Iterable[Sequence[int]]) -> "Recent":
         """Undo `dump`."""
         recent = cls()
-        recent._row = b"".join(
-            (key << 32 | content).to_bytes(_PAIR, "big") for key, content in data
-        )
+        recent._row = b"".join(_pair(key, content) for key, content in data)
         return recent
+
+
+def _pair(key: int, content: int) -> bytes:
+    return (key << 32 | content).to_bytes(_PAIR, "big")

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from alerting.revoke.command import check_arguments
-from alerting.revoke.orders import PLACEHOLDERS
+from alerting.revoke.orders import KAFKA, PLACEHOLDERS
 from monitor.config_section import Seconds, Section
 from monitor.config_wire import (
     Method,
@@ -18,7 +18,7 @@ from monitor.config_wire import (
     refuse_secrets_in,
 )
 
-RESERVED_NAMES: Final = frozenset({"registry", "kafka"})
+RESERVED_NAMES: Final = frozenset({"registry", KAFKA})
 
 
 def _arguments(arguments: tuple[str, ...]) -> tuple[str, ...]:

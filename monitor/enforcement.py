@@ -1,11 +1,11 @@
 """From the settings to the enforcement points that a trip has here."""
 
 from functools import partial
-from typing import Final
 
 from alerting.killswitch import Order
 from alerting.ports import EnforcementPoint, RevokeError
 from alerting.revoke.command import CommandPoint
+from alerting.revoke.orders import KAFKA
 from monitor.attempts import Limits
 from monitor.config import Config
 from monitor.config_points import CommandPointConfig, PluginPointConfig, PointConfig
@@ -13,9 +13,6 @@ from monitor.config_source import KafkaConfig
 from monitor.errors import UsageError
 from monitor.ledger.trips import REGISTRY
 from monitor.point_plugins import open_plugin
-
-KAFKA: Final = "kafka"
-"""What the revocations topic is called among the points."""
 
 
 class UnusablePoint:

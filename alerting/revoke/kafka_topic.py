@@ -12,7 +12,7 @@ from typing import Any
 
 from alerting.killswitch import Order
 from alerting.ports import RevokeError
-from alerting.revoke.orders import LastOrders, record
+from alerting.revoke.orders import KAFKA, LastOrders, record
 from alerting.wire.answer import WireError
 from alerting.wire.topic import Topic
 
@@ -33,7 +33,7 @@ class KafkaTopicPoint:
         the error and what was being used; else None.
     """
 
-    name = "kafka"
+    name = KAFKA
 
     def __init__(
         self,

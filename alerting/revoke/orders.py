@@ -16,6 +16,8 @@ PLACEHOLDERS: Final = (
     "direction",
 )
 """What templates may name, as `$agent_id`."""
+KAFKA: Final = "kafka"
+"""What the revocations topic is called among the points."""
 
 
 def record(order: Order) -> dict[str, Any]:

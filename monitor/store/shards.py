@@ -25,7 +25,6 @@ log = logging.getLogger(__name__)
 MAX_BODY_BYTES: Final = MAX_BYTES
 """Of a stored profile or cohort; what they hold is bounded, so that none comes near it."""
 _MAX_PARAMETERS: Final = 500
-_MAX_ROWS: Final = 1000
 
 
 class ShardLostError(Exception):
@@ -158,8 +157,8 @@ def save(
     """
     if lock(state, mine) > place.next_offset:
         raise ShardLostError
-    for start in range(0, len(changed), _MAX_ROWS):
-        put(state, mine, changed[start : start + _MAX_ROWS])
+    if changed:
+        put(state, mine, changed)
     doc = json.dumps({"source": dict(place.notes), "shard": shared})
     state.execute(
         update(shards)
@@ -169,7 +168,7 @@ def save(
 
 
 def put(state: Connection, mine: Claim, changed: Sequence[Packed]) -> None:
-    """Store profiles, each agent's once, in place of what was stored of them."""
+    """Store profiles, one or more and each agent's once, in place of what was stored of them."""
     rows = [_row(mine, packed) for packed in changed]
     values = [tuple(row.values()) for row in rows]
     put_rows(state, profiles, tuple(rows[0]), values)

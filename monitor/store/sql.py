@@ -49,7 +49,7 @@ def storable(text: str, limit: int = 2000) -> str:
 def advance(
     connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], column: Column[int]
 ) -> None:
-    """Insert rows; where the primary key is there already, raise this column, or leave it."""
+    """Insert rows, each key once; where it is there already, raise this column, or leave it."""
     statement = _insert(table, connection.dialect.name)
     new = statement.excluded[column.name]
     keys = [key.name for key in table.primary_key]
@@ -62,7 +62,7 @@ def advance(
 
 
 def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows, or replace those whose primary key is there already."""
+    """Insert rows, each key once, or replace those whose primary key is there already."""
     if rows:
         connection.execute(_or_replace(table, connection.dialect.name), list(rows))
 

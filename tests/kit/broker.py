@@ -19,6 +19,7 @@ import pytest
 from kafka import KafkaAdminClient  # type: ignore[import-untyped]
 from kafka.errors import InvalidReplicationFactorError, KafkaError  # type: ignore[import-untyped]
 
+from tests.kit.frozen import freeze
 from tests.kit.service import OTHER_KAFKA, unavailable
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -132,7 +133,7 @@ class Broker:
     def freeze(self) -> None:
         """Stop answering while connections stay open."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
+        freeze(self._process)
 
     def thaw(self) -> None:
         """Go on after `freeze`."""

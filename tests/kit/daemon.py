@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from tests.kit.frozen import freeze
+
 PATIENCE_S: Final = 90.0
 _COMMAND: Final = [sys.executable, "-m", "monitor"]
 
@@ -67,7 +69,7 @@ class Daemon:
     def freeze(self) -> None:
         """Have it do nothing, as a host that swaps or a virtual machine that moves."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
+        freeze(self._process)
 
     def thaw(self) -> None:
         """Go on after `freeze`."""

@@ -1,4 +1,3 @@
-import signal
 import subprocess
 import sys
 import time
@@ -24,6 +23,7 @@ from monitor.store.migrations import revisions, version_table
 from monitor.store.shards import Claim, ShardLostError
 from tests.kit.endless_writer import WAYS
 from tests.kit.events import START_S, event
+from tests.kit.frozen import freeze
 from tests.kit.postgres import Postgres
 
 RULES = Rules()
@@ -133,11 +133,10 @@ def test_what_a_process_has_locked_that_froze_while_it_wrote_many_rows_comes_fre
                 assert writer.stdout is not None
                 assert writer.stdout.readline() == b"locked\n"
                 time.sleep(written_s)
-                writer.send_signal(signal.SIGSTOP)
+                freeze(writer)
                 with other.ledger() as ledger:
-                    audit.lock(
-                        ledger
-                    )  # the wait for a lock ends in an error before the writer does
+                    # the wait for a lock ends in an error before the writer does
+                    audit.lock(ledger)
             finally:
                 writer.kill()
                 writer.communicate()
