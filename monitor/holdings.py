@@ -2,7 +2,9 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -10,9 +12,9 @@ from sqlalchemy import Connection
 
 from detectors.shard import Policy, Tally
 from monitor.counts import Counts
-from monitor.ledger import actions
 from monitor.owned import Owned
 from monitor.pulse import Pulse
+from monitor.saving import Threads
 from monitor.sources import Source
 from monitor.store import Store, shards
 from monitor.store.shards import ShardLostError
@@ -91,28 +93,36 @@ class Holdings:
                 self._drop(partition)
                 raise
 
-    def keep_actions(self, owned: Owned) -> None:
-        """Write what agents did; records that are read again after a crash are there already.
+    def keep(self, owned: Owned, writer: Executor) -> None:
+        """Have a thread write some of what agents did.
 
         Raises
         ------
         ShardLostError
             If the shard is no longer ours; nothing more was written.
         """
-        while owned.actions:
-            some = owned.actions[: actions.BATCH]
-            with self.store.ledger(first=True) as ledger:
-                self.check(ledger, [owned.number])
-                actions.append(ledger, some)
-            del owned.actions[: len(some)]
-
-    def still(self, some: Sequence[Owned]) -> list[Owned]:
-        """Those that are ours still."""
-        return [owned for owned in some if self.owned.get(owned.number) is owned]
+        with self._ours(owned):
+            owned.keeping.go_on(self.store, writer)
 
     def under_way(self) -> list[Owned]:
         """Those with a checkpoint that was begun and not ended."""
         return [owned for owned in self.owned.values() if owned.saving is not None]
+
+    def go_on_saving(self, owned: Owned, threads: Threads, until_s: float) -> bool:
+        """Give a checkpoint that is under way a little time, until one of the monotonic clock.
+
+        Returns
+        -------
+        bool
+            Whether only `save` is left to do.
+
+        Raises
+        ------
+        ShardLostError, sqlalchemy.exc.DBAPIError
+            As of `Keeping.go_on`.
+        """
+        with self._ours(owned):
+            return owned.saving is None or owned.saving.go_on(self.store, threads, until_s)
 
     def save(self, owned: Owned, timing: Timing) -> None:
         """End the checkpoint of a shard; then let the least recent profiles beyond its share go.
@@ -122,11 +132,8 @@ class Holdings:
         ShardLostError
             If the shard is no longer ours; nothing of it was saved.
         """
-        try:
+        with self._ours(owned):
             owned.finish_saving(self.store)
-        except ShardLostError:
-            self._drop(owned.number)
-            raise
         owned.shard.profiles.max_awake = max(1, timing.max_active_agents // len(self.owned))
         owned.shard.forget_beyond(max(1, timing.max_resident_agents // len(self.owned)))
         self.counts.checkpoints += 1
@@ -141,6 +148,14 @@ class Holdings:
         self.refused.pop(partition, None)
         self.watchtower.forget(partition)
         return self.owned.pop(partition, None) is not None
+
+    @contextmanager
+    def _ours(self, owned: Owned) -> Iterator[None]:
+        try:
+            yield
+        except ShardLostError:
+            self._drop(owned.number)
+            raise
 
     def _drop(self, partition: int) -> None:
         shard = "{}/{}".format(*self.source.part(partition))

@@ -11,8 +11,9 @@ from detectors.due import DueTimes
 from detectors.finding import Anomaly
 from detectors.shard import Policy, Shard
 from detectors.silence import Silence
+from monitor.keeping import Keeping
 from monitor.ledger import directives
-from monitor.ledger.actions import Row, row
+from monitor.ledger.actions import row
 from monitor.ledger.directives import Directive
 from monitor.saving import Saving
 from monitor.sources import Place
@@ -46,7 +47,7 @@ class Owned:
         Directives stamped further on in the log, to be applied again when it is fed to there.
     applied
         Numbers of the directives that were applied since the claim.
-    actions
+    keeping
         What agents did, as far as it is kept and not in the store yet.
     saving
         The checkpoint that is under way.
@@ -60,8 +61,11 @@ class Owned:
     number: int = 0
     pending: list[Directive] = field(default_factory=list)
     applied: set[int] = field(default_factory=set)
-    actions: list[Row] = field(default_factory=list)
     saving: Saving | None = None
+    keeping: Keeping = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.keeping = Keeping(self.claim)
 
     @classmethod
     def take(
@@ -147,7 +151,7 @@ class Owned:
         if now_s is not None and shard.tally.repeats == repeats:
             place = (self.claim.source, self.claim.partition, offset)
             effect = shard.policy.effects.of(event)
-            self.actions.append(row(*place, min(log_s, now_s), event, effect))
+            self.keeping.add(row(*place, min(log_s, now_s), event, effect))
         return found
 
     @property
@@ -157,7 +161,8 @@ class Owned:
 
     def begin_saving(self, notes: Mapping[str, Any]) -> Saving:
         """Begin the checkpoint of what changed; `finish_saving` must follow."""
-        self.saving = Saving(self.claim, self.shard, Place(self.next_offset, notes))
+        place = Place(self.next_offset, notes)
+        self.saving = Saving(self.claim, self.shard, place, self.keeping)
         return self.saving
 
     def finish_saving(self, store: Store) -> None:

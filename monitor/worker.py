@@ -7,10 +7,10 @@ The order of things, for each batch that a poll returns:
 3. Feed each event to its shard, in memory.
 4. Put anomalies, alerts, outbox, trips and watch counts into the ledger, in one transaction
    that checks the epoch of every shard in it. Only then wake the lanes that act on it.
-5. Every few seconds, for each shard: flush the dead letters and what agents did (`actions`, also
-   as soon as that is much), then save changed profiles and `next_offset` in one transaction that
-   checks the epoch, then tell the source (advisory). If there are many, this goes on between the
-   next batches (`saving`). What people taught is stamped and applied right behind (`directives`).
+5. Every few seconds, for each shard: flush the dead letters and what agents did (a thread writes
+   most of it before, `keeping`), then save changed profiles and `next_offset` in one transaction
+   that checks the epoch, then tell the source (advisory). If there are many, this goes on between
+   the next batches (`saving`). What people taught is stamped and applied behind it (`directives`).
 
 A crash anywhere replays from the last checkpoint: the same events meet the same profiles, so the
 same anomalies come out, and the ledger passes over those it has. While the store cannot be
@@ -21,7 +21,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from math import inf
@@ -36,11 +35,12 @@ from monitor.dead_letter import DeadLetter, DeadLetterError, DeadLetters
 from monitor.decode import Decoder
 from monitor.durable import RETRY_S, StoppedError, durably
 from monitor.holdings import Holdings
-from monitor.ledger import actions, intake
+from monitor.ledger import intake
 from monitor.ledger.response import Response
 from monitor.owned import Owned
 from monitor.pulse import Pulse
 from monitor.roundup import Roundup
+from monitor.saving import Threads
 from monitor.sources import Chunk, Record, Source
 from monitor.store import Store
 from monitor.store.shards import ShardLostError
@@ -52,7 +52,7 @@ log = logging.getLogger(__name__)
 SLICE: Final = 100
 """So many events are objects at once: an eighth faster than 2,000, which outgrow the cache."""
 MAX_AT_ONCE: Final = 20
-"""A checkpoint of more profiles goes on between batches: one that is large takes a millisecond."""
+"""A checkpoint of more rows goes on between batches: a large profile takes a millisecond."""
 _SAVING_S: Final = 0.01
 _BUSY_POLL_S: Final = 0.001
 
@@ -105,7 +105,7 @@ class Worker:
     """Done between two batches; a signal handler may put in, too."""
     _stop: threading.Event = field(default_factory=threading.Event)
     _next_checkpoint_s: float = 0.0
-    _writers: ThreadPoolExecutor = field(default_factory=partial(ThreadPoolExecutor, 1))
+    _threads: Threads = field(default_factory=Threads)
     _holdings: Holdings = field(init=False)
 
     def __post_init__(self) -> None:
@@ -138,7 +138,7 @@ class Worker:
         except StoppedError:
             log.warning("stopped without a last checkpoint: the store, or Kafka, cannot be reached")
         finally:
-            self._writers.shutdown()
+            self._threads.shutdown()
 
     def step(self) -> bool:
         """One poll and all that follows; tells whether there was anything to read."""
@@ -173,7 +173,7 @@ class Worker:
         Parameters
         ----------
         at_once
-            With more profiles to save than this, it is only begun, and goes on between batches.
+            With more rows to store than this, it is only begun, and goes on between batches.
         """
         if self._holdings.under_way():
             self._finish_saving()
@@ -187,11 +187,8 @@ class Worker:
                 log.error("checkpoint put off, dead letters are not durable: %s", error)
                 self._next_checkpoint_s = time.monotonic() + RETRY_S
                 return
-            for owned in moved:
-                self._durably(partial(self._holdings.keep_actions, owned))
-            moved = self._holdings.still(moved)
             savings = [o.begin_saving(self.source.notes(o.number)) for o in moved]
-            if sum(saving.profiles for saving in savings) <= at_once:
+            if sum(saving.rows for saving in savings) <= at_once:
                 self._finish_saving()
         self._durably(lambda: directives.teach(self.store, self.owned))
         self._next_checkpoint_s = time.monotonic() + self.timing.checkpoint_s
@@ -199,9 +196,11 @@ class Worker:
     def _go_on_saving(self) -> None:
         """Give a checkpoint that is under way a little time; once all is stored, end it."""
         until_s = time.monotonic() + _SAVING_S
-        savings = [owned.saving for owned in self._holdings.under_way() if owned.saving]
-        ended = [saving.go_on(self.store, self._writers, until_s) for saving in savings]
-        if all(ended):
+        ended = [
+            self._durably(partial(self._holdings.go_on_saving, owned, self._threads, until_s))
+            for owned in self._holdings.under_way()
+        ]
+        if False not in ended:  # one that was lost meanwhile is not waited for
             self._finish_saving()
 
     def _finish_saving(self) -> None:
@@ -257,8 +256,8 @@ class Worker:
         if self.roundup is not None and self.roundup.holds:
             self.roundup.see(owned.shard.profiles[event.agent_id] for event, *_ in events)
         self.counts.events += len(events)
-        if len(owned.actions) >= actions.BATCH:
-            self._durably(partial(self._holdings.keep_actions, owned))
+        if owned.keeping.is_due:
+            self._durably(partial(self._holdings.keep, owned, self._threads.ledger))
         return found
 
     def _reject(self, number: int, refused: Sequence[DeadLetter]) -> None:

@@ -96,7 +96,7 @@ def adopt(state: Connection, mine: Claim, now_s: float) -> Place | None:
 
 
 def check(ledger: Connection, mine: Claim) -> None:
-    """Lock the claim for this ledger transaction.
+    """Keep the claim from being taken over while this ledger transaction lasts.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def check(ledger: Connection, mine: Claim) -> None:
     epoch = ledger.execute(
         select(claims.c.epoch)
         .where(claims.c.source == mine.source, claims.c.partition == mine.partition)
-        .with_for_update()
+        .with_for_update(read=True)  # the owner's own threads need not wait for each other
     ).scalar_one_or_none()
     if epoch != mine.epoch:
         raise ShardLostError

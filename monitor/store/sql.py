@@ -1,11 +1,12 @@
 """What SQLite and PostgreSQL do alike but say, or bear, differently."""
 
+import json
 from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Column, Connection, Table
+from sqlalchemy import Column, Connection, Float, LargeBinary, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 _MAX_ROWS: Final = 500
@@ -92,27 +93,40 @@ def put_rows(
     replace
         Whether a row whose primary key is there already replaces that one, or is passed over.
     """
-    head, values, tail = _as_text(table, columns, connection.dialect.name, replace)
+    how = _as_text(table, columns, connection.dialect.name, replace)
     for start in range(0, len(rows), _AT_ONCE):
         some = rows[start : start + _AT_ONCE]
         if connection.dialect.name == "postgresql":
-            by_column = tuple(map(list, zip(*some, strict=True)))
-            statement = " ".join((head, "SELECT * FROM unnest", values, tail))
-            connection.exec_driver_sql(statement, by_column)
+            by_column = map(list, zip(*some, strict=True))
+            arrays = tuple(
+                _to_json(values) if in_json else values
+                for values, in_json in zip(by_column, how.in_json, strict=True)
+            )
+            statement = " ".join((how.head, "SELECT * FROM unnest", how.values, how.tail))
+            connection.exec_driver_sql(statement, arrays)
         else:
-            statement = " ".join((head, "VALUES", ", ".join([values] * len(some)), tail))
+            statement = " ".join(
+                (how.head, "VALUES", ", ".join([how.values] * len(some)), how.tail)
+            )
             connection.exec_driver_sql(statement, tuple(chain.from_iterable(some)))
 
 
-@cache
-def _as_text(
-    table: Table, columns: tuple[str, ...], dialect: str, replace: bool
-) -> tuple[str, str, str]:
-    """The statement as the driver takes it: what is before a row's values, these, the rest.
+class _Insert(NamedTuple):
+    """A statement as the driver takes it: what is before a row's values, these, the rest.
 
-    For PostgreSQL these are arrays, one for each column: psycopg takes as long to read a statement
-    with thousands of values as to send it.
+    For PostgreSQL the values are arrays, one for each column: psycopg takes as long to read a
+    statement with thousands of values as to send it. It makes arrays of lists in Python, value by
+    value; in JSON they come as text, for a third of the time. What JSON does not have stays a list.
     """
+
+    head: str
+    values: str
+    tail: str
+    in_json: tuple[bool, ...]
+
+
+@cache
+def _as_text(table: Table, columns: tuple[str, ...], dialect: str, replace: bool) -> _Insert:
     statement = _insert(table, dialect).values(dict.fromkeys(columns, ""))
     keys = [column.name for column in table.primary_key]
     new = {name: statement.excluded[name] for name in columns if name not in keys}
@@ -124,12 +138,19 @@ def _as_text(
     how = _DIALECTS[dialect]
     head, rest = str(statement.inline().compile(dialect=how)).split(" VALUES ", 1)
     values, tail = rest.split(" ON CONFLICT ", 1)
+    types = [table.c[name].type for name in columns]
+    in_json = tuple(not isinstance(kind, Float | LargeBinary) for kind in types)
     if dialect == "postgresql":
-        types = (table.c[name].type.compile(dialect=how) for name in columns)
-        values = f"({', '.join(f'%s::{kind}[]' for kind in types)})"
-    return head, values, f"ON CONFLICT {tail}"
+        arrays = (
+            ("ARRAY(SELECT json_array_elements_text(%s::json))" if as_json else "%s")
+            + f"::{kind.compile(dialect=how)}[]"
+            for kind, as_json in zip(types, in_json, strict=True)
+        )
+        values = f"({', '.join(arrays)})"
+    return _Insert(head, values, f"ON CONFLICT {tail}", in_json)
 
 
+_to_json: Final = json.JSONEncoder(ensure_ascii=False).encode
 _DIALECTS: Final = {
     "sqlite": sqlite.dialect(paramstyle="qmark"),
     "postgresql": postgresql.dialect(paramstyle="format"),  # type: ignore[no-untyped-call]
