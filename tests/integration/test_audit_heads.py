@@ -25,7 +25,6 @@ from tests.kit.broker import Broker, create_topic
 from tests.kit.daemon import Daemon, tripswitch
 from tests.kit.forge import drop_triggers, rewrite
 from tests.kit.revocations import read_topic
-from tests.kit.stores import ON_SQLITE
 
 pytestmark = pytest.mark.service
 
@@ -155,7 +154,6 @@ def test_other_stores_and_rubbish_do_not_matter(
     assert audit_heads.compare(store, config) == Compared(None, 1, 7)
 
 
-@ON_SQLITE
 def test_with_the_broker_away_the_head_goes_out_later(
     store: Store, config: KafkaConfig, publisher: Publisher, kafka: Broker,
     caplog: pytest.LogCaptureFixture,

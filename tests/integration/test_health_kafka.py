@@ -15,12 +15,10 @@ from tests.kit.broker import Broker
 from tests.kit.daemon import Daemon
 from tests.kit.events import raw_event
 from tests.kit.health import free_port
-from tests.kit.stores import ON_SQLITE
 
 pytestmark = pytest.mark.service
 
 
-@ON_SQLITE
 def test_a_broker_that_stops_is_a_stalled_source_until_it_is_back(
     kafka: Broker, topic: str, store: Store, store_url: str, tmp_path: Path
 ) -> None:

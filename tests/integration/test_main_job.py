@@ -19,7 +19,6 @@ from tests.kit.broker import Broker
 from tests.kit.daemon import Daemon, tripswitch
 from tests.kit.recorded import RecordedMissing, recorded
 from tests.kit.slack_server import CHANNEL, TOKEN, SlackServer
-from tests.kit.stores import ON_SQLITE
 
 pytestmark = [
     pytest.mark.service,
@@ -120,7 +119,6 @@ def test_killed_five_times_it_finds_exactly_what_a_replay_finds(
     assert len(told) == len(set(told)) > 0
 
 
-@ON_SQLITE
 def test_a_kill_order_survives_that_everything_is_down(
     kafka: Broker, settings: dict[str, str], store_url: str, daemon: Daemon
 ) -> None:
@@ -171,7 +169,6 @@ def shard_count(store: Store) -> int:
         return int(state.execute(select(func.count()).select_from(shards)).scalar_one())
 
 
-@ON_SQLITE
 def test_what_is_no_event_goes_to_the_dead_letter_topic_and_the_rest_goes_on(
     kafka: Broker, topic: str, settings: dict[str, str], store_url: str, daemon: Daemon
 ) -> None:
@@ -209,7 +206,6 @@ def test_what_is_no_event_goes_to_the_dead_letter_topic_and_the_rest_goes_on(
         assert letter.key.decode().startswith(f"{topic}/")
 
 
-@ON_SQLITE
 def test_slack_is_told_what_and_why_and_how_to_kill_it(
     kafka: Broker, topic: str, settings: dict[str, str], daemon: Daemon, slack: SlackServer
 ) -> None:

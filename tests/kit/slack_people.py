@@ -32,7 +32,7 @@ class People:
         self._thread.start()
 
     def close(self) -> None:
-        self.cut()
+        self._end_all()
         self._server.shutdown()
         self._thread.join()
 
@@ -122,7 +122,11 @@ class People:
         connection.send(json.dumps({"type": "disconnect", "reason": "refresh_requested"}))
 
     def cut(self) -> None:
-        """End every connection, without a word."""
+        """End every connection, without a word; the app may know of one before we do."""
+        self._newest()
+        self._end_all()
+
+    def _end_all(self) -> None:
         with self._changed:
             connections, self._connections = self._connections, []
         for connection in connections:

@@ -20,7 +20,6 @@ from monitor.store import Store
 from tests.kit.api import bearer, process, served, token
 from tests.kit.daemon import tripswitch
 from tests.kit.postgres import Postgres
-from tests.kit.stores import ON_SQLITE
 from tests.kit.waiting import until
 
 
@@ -28,7 +27,6 @@ def decide(client: httpx.Client, scope: str = "mail.send") -> httpx.Response:
     return client.get("/v1/agents/payroll-1/grants", params={"scope": scope})
 
 
-@ON_SQLITE
 def test_what_another_process_orders_holds_for_the_next_answer(
     store: Store, store_url: str, tmp_path: Path
 ) -> None:
