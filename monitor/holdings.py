@@ -94,7 +94,7 @@ class Holdings:
                 raise
 
     def keep(self, owned: Owned, writer: Executor) -> None:
-        """Have a thread write some of what agents did.
+        """Have some of what agents did written, by a thread where that wins anything.
 
         Raises
         ------
@@ -102,7 +102,8 @@ class Holdings:
             If the shard is no longer ours; nothing more was written.
         """
         with self._ours(owned):
-            owned.keeping.go_on(self.store, writer)
+            # On SQLite it would take turns with the worker rather than work beside it.
+            owned.keeping.go_on(self.store, None if self.store.is_sqlite else writer)
 
     def under_way(self) -> list[Owned]:
         """Those with a checkpoint that was begun and not ended."""

@@ -1,4 +1,4 @@
-"""What agents did, on its way into the store: a thread writes it while the worker reads on.
+"""What agents did, on its way into the store: a thread may write it while the worker reads on.
 
 What is not stored stays in memory, and no checkpoint passes it. A record that is read again after a
 crash is there already.
@@ -50,13 +50,13 @@ class Keeping:
         """Take in one action."""
         self._rows.append(row)
 
-    def go_on(self, store: Store, writer: Executor, wanted: int = 0) -> bool:
+    def go_on(self, store: Store, writer: Executor | None, wanted: int = 0) -> bool:
         """Have the next batch written, once the last one is.
 
         Parameters
         ----------
         store, writer
-            Where to, and the thread that writes.
+            Where to, and the thread that writes; None: this one, at once.
         wanted
             So many of those that were `added` are not to wait for a whole batch.
 
@@ -79,7 +79,10 @@ class Keeping:
         ):
             self._end_writing()
         if self._writing is None and (self.is_due or self._stored < wanted):
-            self._writing = writer.submit(self._write, store, self._rows[: actions.BATCH])
+            if writer is None:
+                self._write_batch(store)
+            else:
+                self._writing = writer.submit(self._write, store, self._rows[: actions.BATCH])
         return self._stored >= wanted
 
     def finish(self, store: Store, wanted: int) -> None:
@@ -88,7 +91,7 @@ class Keeping:
             if self._writing is not None:
                 self._end_writing()
             else:
-                self._take_off(self._write(store, self._rows[: actions.BATCH], first=True))
+                self._write_batch(store)
                 self._has_failed = False
 
     def _end_writing(self) -> None:
@@ -97,6 +100,9 @@ class Keeping:
         self._has_failed = True  # unless it comes back
         self._take_off(writing.result())
         self._has_failed = False
+
+    def _write_batch(self, store: Store) -> None:
+        self._take_off(self._write(store, self._rows[: actions.BATCH], first=True))
 
     def _take_off(self, stored: int) -> None:
         del self._rows[:stored]

@@ -7,8 +7,8 @@ The order of things, for each batch that a poll returns:
 3. Feed each event to its shard, in memory.
 4. Put anomalies, alerts, outbox, trips and watch counts into the ledger, in one transaction
    that checks the epoch of every shard in it. Only then wake the lanes that act on it.
-5. Every few seconds, for each shard: flush the dead letters and what agents did (a thread writes
-   most of it before, `keeping`), then save changed profiles and `next_offset` in one transaction
+5. Every few seconds, for each shard: flush the dead letters and what agents did (most of it is
+   written before, `keeping`), then save changed profiles and `next_offset` in one transaction
    that checks the epoch, then tell the source (advisory). If there are many, this goes on between
    the next batches (`saving`). What people taught is stamped and applied behind it (`directives`).
 

@@ -68,7 +68,7 @@ def write(log: Path, events: int) -> None:
 
 
 def run(directory: Path, *, keeps_history: bool) -> float:
-    """Seconds for the whole log: a thread writes the history meanwhile."""
+    """Seconds for the whole log."""
     settings = Config(source=SourceConfig(path=directory / "events.jsonl"))
     with tempfile.TemporaryDirectory(dir=directory) as place:
         store = Store.open(StoreConfig(url=f"sqlite:///{place}/ledger.db"))

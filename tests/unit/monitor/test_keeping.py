@@ -75,6 +75,14 @@ def test_a_batch_is_written_while_more_comes_in(
     assert (len(keeping), written(store)) == (0, BATCH + BATCH // 2)
 
 
+def test_without_a_writer_a_batch_is_written_at_once(store: Store, claim: Claim) -> None:
+    keeping = Keeping(claim)
+    act(keeping, BATCH + 1)
+    assert keeping.go_on(store, None, BATCH)
+    assert not keeping.go_on(store, None, BATCH + 2)
+    assert (len(keeping), written(store)) == (0, BATCH + 1)
+
+
 def test_what_was_added_since_is_not_waited_for(store: Store, claim: Claim) -> None:
     keeping = Keeping(claim)
     act(keeping, BATCH // 2)
