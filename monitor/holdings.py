@@ -87,11 +87,9 @@ class Holdings:
             If one is not any more; it was dropped.
         """
         for partition in partitions:
-            try:
-                shards.check(ledger, self.owned[partition].claim)
-            except ShardLostError:
-                self._drop(partition)
-                raise
+            owned = self.owned[partition]
+            with self._ours(owned):
+                shards.check(ledger, owned.claim)
 
     def keep(self, owned: Owned, writer: Executor) -> None:
         """Have some of what agents did written, by a thread where that wins anything.
@@ -102,7 +100,7 @@ class Holdings:
             If the shard is no longer ours; nothing more was written.
         """
         with self._ours(owned):
-            # On SQLite it would take turns with the worker rather than work beside it.
+            # On SQLite a thread would take turns with the worker rather than work beside it.
             owned.keeping.go_on(self.store, None if self.store.is_sqlite else writer)
 
     def under_way(self) -> list[Owned]:
@@ -122,8 +120,9 @@ class Holdings:
         ShardLostError, sqlalchemy.exc.DBAPIError
             As of `Keeping.go_on`.
         """
+        assert owned.saving is not None
         with self._ours(owned):
-            return owned.saving is None or owned.saving.go_on(self.store, threads, until_s)
+            return owned.saving.go_on(self.store, threads, until_s)
 
     def save(self, owned: Owned, timing: Timing) -> None:
         """End the checkpoint of a shard; then let the least recent profiles beyond its share go.
@@ -152,6 +151,7 @@ class Holdings:
 
     @contextmanager
     def _ours(self, owned: Owned) -> Iterator[None]:
+        """Drop a shard that turns out to be no longer ours."""
         try:
             yield
         except ShardLostError:

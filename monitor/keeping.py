@@ -92,14 +92,12 @@ class Keeping:
                 self._end_writing()
             else:
                 self._write_batch(store)
-                self._has_failed = False
 
     def _end_writing(self) -> None:
         assert self._writing is not None
         writing, self._writing = self._writing, None
         self._has_failed = True  # unless it comes back
         self._take_off(writing.result())
-        self._has_failed = False
 
     def _write_batch(self, store: Store) -> None:
         self._take_off(self._write(store, self._rows[: actions.BATCH], first=True))
@@ -107,6 +105,7 @@ class Keeping:
     def _take_off(self, stored: int) -> None:
         del self._rows[:stored]
         self._stored += stored
+        self._has_failed = False
 
     def _write(self, store: Store, rows: Sequence[Row], *, first: bool = False) -> int:
         with store.ledger(first=first) as ledger:

@@ -1,8 +1,9 @@
 """The checkpoint of one shard: as it stands at one place of the log, stored while it goes on.
 
 Its profiles are put down a few at a time, between two batches; one that changes before its turn is
-put down first. When all are, a thread stores them with their offset in one transaction, which is
-there as a whole or not at all. Until then nothing of it leaves memory.
+put down first. When all are, and what agents did by then is stored (`keeping`), a thread stores
+them with their offset in one transaction, which is there as a whole or not at all. Until then
+nothing of it leaves memory.
 """
 
 import time

@@ -93,21 +93,20 @@ def put_rows(
     replace
         Whether a row whose primary key is there already replaces that one, or is passed over.
     """
-    how = _as_text(table, columns, connection.dialect.name, replace)
+    insert = _as_text(table, columns, connection.dialect.name, replace)
     for start in range(0, len(rows), _AT_ONCE):
         some = rows[start : start + _AT_ONCE]
         if connection.dialect.name == "postgresql":
             by_column = map(list, zip(*some, strict=True))
             arrays = tuple(
                 _to_json(values) if in_json else values
-                for values, in_json in zip(by_column, how.in_json, strict=True)
+                for values, in_json in zip(by_column, insert.in_json, strict=True)
             )
-            statement = " ".join((how.head, "SELECT * FROM unnest", how.values, how.tail))
+            statement = " ".join((insert.head, "SELECT * FROM unnest", insert.values, insert.tail))
             connection.exec_driver_sql(statement, arrays)
         else:
-            statement = " ".join(
-                (how.head, "VALUES", ", ".join([how.values] * len(some)), how.tail)
-            )
+            lists = ", ".join([insert.values] * len(some))
+            statement = " ".join((insert.head, "VALUES", lists, insert.tail))
             connection.exec_driver_sql(statement, tuple(chain.from_iterable(some)))
 
 

@@ -146,13 +146,13 @@ def test_a_shard_that_another_claimed_writes_nothing_more(
 
 
 def test_no_checkpoint_passes_what_is_not_written(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Store, tmp_path: Path, busy: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker_module, "MAX_AT_ONCE", 0)
-    log, gate = tmp_path / "events.jsonl", threading.Event()
+    log = tmp_path / "events.jsonl"
     worker = make(store, log)
     worker.keeps_history = True
-    worker._threads.ledger.submit(gate.wait)
+    worker._threads.ledger.submit(busy.wait)
     with log.open("wb") as file:
         for number in range(3):
             file.write(raw_event(number, START_S + number) + b"\n")
@@ -161,7 +161,7 @@ def test_no_checkpoint_passes_what_is_not_written(
     (owned,) = worker.owned.values()
     assert owned.saving is not None, "it has begun"
     assert (owned.saved_offset < owned.next_offset, written(store)) == (True, 0)
-    gate.set()
+    busy.set()
 
     def is_saved() -> bool:
         worker.step()
