@@ -83,7 +83,8 @@ class Activity:
         self._days: list[_Day] = []
         self.first_day: int | None = None
         self.hour_end_s = 0.0
-        self.calls = self.bytes_out = 0
+        self.calls = 0
+        self.bytes_out = 0.0  # no whole number: sums beyond 64 bits could not be stored
 
     @property
     def today(self) -> int:
@@ -97,7 +98,7 @@ class Activity:
             day.hours += 1
             day.calls_root += sqrt(self.calls + _ANSCOMBE)
             day.bytes_log += log1p(self.bytes_out)
-        self.calls = self.bytes_out = 0
+        self.calls, self.bytes_out = 0, 0.0
         self.hour_end_s = time_s // HOUR_S * HOUR_S + HOUR_S
         number = int(time_s // DAY_S)
         if number > self.today or not self._days:

@@ -21,7 +21,7 @@ MAX_GROUPS: Final = 64
 MAX_BEYOND: Final = 64
 """Terms beyond it that are kept in words, the newest."""
 MAX_COUNTED: Final = 512
-"""Terms beyond it that are counted, by hash alone."""
+"""Terms beyond it that are counted, by hash alone; approving takes them all in."""
 MAX_TEXT_CHARS: Final = 120
 
 _MAX_CACHED: Final = 8192
@@ -83,7 +83,7 @@ class Approved:
         self.by: str | None = None
         self.hourly: Hourly | None = None
         self.beyond: dict[int, Beyond] = {}
-        self._counted: set[int] = set()
+        self._counted: dict[int, int] = {}  # of a target with its tool's hash, else 0
         self._terms: set[int] = set()
         self._groups: dict[int, set[int] | None] = {}
 
@@ -146,6 +146,8 @@ class Approved:
     def approve(self, by: str, at_s: float) -> None:
         """A person approves what the agent does by now: what lay beyond is in it."""
         self._accept(0)
+        for key, tool_key in self._counted.items():  # those that `beyond` has forgotten, too
+            self._take_in(key, tool_key)
         self.at_s, self.by, self.hourly = at_s, by, None
         self._counted.clear()
 
@@ -184,7 +186,7 @@ class Approved:
             for key, b in self.beyond.items()
         ]
         hourly = None if self.hourly is None else list(self.hourly)
-        counted = sorted(self._counted)
+        counted = sorted(map(list, self._counted.items()))
         return [self.at_s, self.by, hourly, sorted(self._terms), groups, beyond, counted]
 
     @classmethod
@@ -193,7 +195,7 @@ class Approved:
         approved = cls()
         approved.at_s, approved.by, hourly, terms, groups, beyond, counted = data
         approved.hourly = None if hourly is None else Hourly(*hourly)
-        approved._counted = set(counted)
+        approved._counted = dict(counted)
         approved._terms = set(terms)
         approved._groups = {tool: None if some is None else set(some) for tool, some in groups}
         approved.beyond = {key: Beyond(*rest) for key, *rest in beyond}
@@ -204,10 +206,14 @@ class Approved:
         for key, term in list(self.beyond.items()):
             if term.days >= least_days:
                 del self.beyond[key]
-                if term.kind == "target":
-                    self._add_group(term.tool_key, key)
-                elif len(self._terms) < MAX_TERMS:
-                    self._terms.add(key)
+                self._take_in(key, term.tool_key if term.kind == "target" else 0)
+
+    def _take_in(self, key: int, tool_key: int) -> None:
+        """Approve a term; a target with its tool's hash."""
+        if tool_key:
+            self._add_group(tool_key, key)
+        elif len(self._terms) < MAX_TERMS:
+            self._terms.add(key)
 
     def _collect(self, key: int) -> bool:
         if key in self.beyond or len(self._terms) >= MAX_TERMS:
@@ -233,7 +239,7 @@ class Approved:
     def _note(self, key: int, term: Beyond, time_s: float, run: str) -> None:
         """Count the use of a term that is not approved; the oldest gives way to a new one."""
         if self.at_s is not None and len(self._counted) < MAX_COUNTED:
-            self._counted.add(key)
+            self._counted[key] = term.tool_key if term.kind == "target" else 0
         known = self.beyond.get(key)
         if known is None:
             if len(self.beyond) >= MAX_BEYOND:

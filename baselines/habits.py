@@ -13,6 +13,8 @@ from baselines.vocabulary import YOUNG, Patience, Vocabulary
 
 MAX_TOOLS: Final = 128
 MAX_SORTS: Final = 32
+MAX_SIZE: Final = 1 << 20
+"""Bytes of the targets and flows of all tools together, beside those of one that has just come."""
 
 # While a term is young its own count leans on wider ones: geometric means with these weights.
 _ANYWHERE: Final = 0.3
@@ -186,12 +188,14 @@ class Habits:
                 vocabulary.hold(term, run.name, run.last_s, wait, alarmed=run.alarmed)
             else:
                 vocabulary.learn(term)
+        self._keep_small()
         self.together.take(run.tools)
 
     def adopt(self, step: Step) -> None:
         """A person says that the step is usual: all of its terms are known well from now on."""
         for vocabulary, term in self._terms(step):
             vocabulary.adopt(term)
+        self._keep_small()
         self.together.adopt(step.tool)
 
     def _note_novelty(self, step: Step) -> None:
@@ -232,11 +236,27 @@ class Habits:
     def _begin(self, tool: str) -> Places:
         """Make room for the targets of a tool that had none; the one used least gives way."""
         if len(self.targets) >= MAX_TOOLS:
-            rarest = min(self.targets, key=lambda tool: self.targets[tool].texts.uses)
-            del self.targets[rarest], self.flows[rarest]
+            self._forget_rarest()
         places = self.targets[tool] = Places()
         self.flows[tool] = Vocabulary()
         return places
+
+    def _keep_small(self) -> None:
+        """Let the targets of the tools used least go while all of them take too much room."""
+        while len(self.targets) > 1 and self._size() > MAX_SIZE:
+            self._forget_rarest()
+
+    def _size(self) -> int:
+        total = 0
+        for places in self.targets.values():
+            total += places.size
+        for flows in self.flows.values():
+            total += flows.size
+        return total
+
+    def _forget_rarest(self) -> None:
+        rarest = min(self.targets, key=lambda tool: self.targets[tool].texts.uses)
+        del self.targets[rarest], self.flows[rarest]
 
     def dump(self) -> list[Any]:
         """Plain data; `load` makes the same habits of it."""

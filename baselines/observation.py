@@ -7,7 +7,7 @@ from baselines.effect import EffectMap
 from baselines.event import ActionEvent
 from baselines.repeats import Repeats
 from baselines.rhythm import Span
-from baselines.runs import Call, Step
+from baselines.runs import Call, step_of
 
 if TYPE_CHECKING:
     from baselines.profile import Profile
@@ -39,6 +39,8 @@ class Observation:
         Whether a total of an open window is over its limit.
     scores
         By family: how odd the detectors found the event, in nats; noted when they judge it.
+    role
+        The agent's: as the event says, else as an earlier one did. Not to name it is no way out.
     excused
         Outages of the whole shard since the agent's last event: not its silence.
     """
@@ -52,6 +54,7 @@ class Observation:
         "open_run",
         "over_limit",
         "profile",
+        "role",
         "run",
         "scores",
         "step",
@@ -73,6 +76,7 @@ class Observation:
         self.time_s = time_s = event.time_s
         self.profile = profile
         self.cohort = cohort
+        self.role = event.role or profile.role
         self.over_limit = over_limit
         self.scores: dict[str, float] = {}
         self.excused: tuple[Span, ...] = ()
@@ -81,15 +85,14 @@ class Observation:
         self.open_run = run = profile.work.run(name, time_s, cohort)
         # An event without a tool is an action by itself, such as `login`.
         self.tool = tool = event.tool or event.action
-        target = event.target
-        self.step = Step(
+        self.step = step = step_of(
             tool,
-            target,
+            event.target,
             event.target_origin,
             event.target_source,
             event.parent_agent_id,
             event.user_id,
             effect,
         )
-        self.call: Call = (tool, target, event.bytes_out, event.bytes_in)
+        self.call: Call = (step.tool, step.target, event.bytes_out, event.bytes_in)
         self.streak, self.turns = Repeats.count(run, self.call)

@@ -10,8 +10,8 @@ from baselines.profile import Profile, ProfileError
 from baselines.rules import Rules
 from baselines.summary import Summary
 
-MAX_BYTES: Final = 4 << 20
-"""Of the plain data of a profile; what it holds is bounded, so that none comes near it."""
+MAX_BYTES: Final = 8 << 20
+"""Of the plain data of a profile; all that it holds is bounded, so that none reaches it."""
 _LEVEL: Final = 1
 """Higher ones take longer and save next to nothing: most of a profile is floats."""
 

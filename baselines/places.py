@@ -25,6 +25,12 @@ class Places:
         """The targets themselves."""
         return self.grains[2]
 
+    @property
+    def size(self) -> int:
+        """How many bytes the terms take at most."""
+        kinds, groups, texts = self.grains
+        return kinds.size + groups.size + texts.size
+
     def grain(self, target: Target) -> int | None:
         """The coarsest grain at which the target is new; None if it is known as it stands."""
         (kinds, groups, texts), (kind, group, text) = self.grains, target

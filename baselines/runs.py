@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
+from baselines.term import MAX_NAME_CHARS, MAX_TARGET_CHARS, cut, size
+
 MAX_OPEN: Final = 16
 """Runs of one agent that are followed at once; of more, the one quiet for longest is closed."""
 IDLE_S: Final = 1800.0
@@ -10,7 +12,9 @@ IDLE_S: Final = 1800.0
 MAX_RUN_S: Final = 6 * 3600.0
 """A run that never pauses is closed after so long, and goes on as another."""
 MAX_STEPS: Final = 256
-"""A run with so many different steps is closed, and goes on as another."""
+"""A run with so many different steps is closed, and goes on as another …"""
+MAX_STEPS_SIZE: Final = 64 << 10
+"""… and so is one whose steps take so many bytes."""
 _LOOK_AGAIN_S: Final = 60.0
 MAX_CALLS: Final = 4
 """Different calls that may alternate in a loop: parallel calls interleave."""
@@ -31,6 +35,27 @@ class Step(NamedTuple):
     effect: str
 
 
+def step_of(
+    tool: str,
+    target: str | None,
+    origin: str | None,
+    source: str | None,
+    parent: str | None,
+    user: str | None,
+    effect: str,
+) -> Step:
+    """A step of these texts, long ones cut: what they bring is kept in many places."""
+    return Step(
+        cut(tool, MAX_NAME_CHARS),
+        None if target is None else cut(target, MAX_TARGET_CHARS),
+        origin,
+        None if source is None else cut(source, MAX_NAME_CHARS),
+        None if parent is None else cut(parent, MAX_NAME_CHARS),
+        None if user is None else cut(user, MAX_NAME_CHARS),
+        effect,
+    )
+
+
 class Run:
     """One run, from its first event on.
 
@@ -42,6 +67,8 @@ class Run:
         Event time of its first and its latest event, in seconds since the epoch.
     steps
         Each different step so far, with its score in nats.
+    size
+        How many bytes their texts take at most.
     odd_steps
         How many of them scored above 0.
     tools
@@ -70,6 +97,7 @@ class Run:
         "name",
         "odd_steps",
         "score",
+        "size",
         "start_s",
         "steps",
         "streak",
@@ -80,6 +108,7 @@ class Run:
         self.name = name
         self.start_s = self.last_s = time_s
         self.steps: dict[Step, float] = {}
+        self.size = 0
         self.odd_steps = 0
         self.tools: list[str] = []
         self.score = self.fresh_score = 0.0
@@ -88,17 +117,19 @@ class Run:
         self.streak = 0
         self.looping = False
 
+    @property
+    def is_full(self) -> bool:
+        """Whether it takes no further step."""
+        return self.size >= MAX_STEPS_SIZE or len(self.steps) >= MAX_STEPS
+
     def is_over(self, time_s: float) -> bool:
         """Whether it is closed before an event at this time."""
-        return (
-            time_s - self.last_s > IDLE_S
-            or time_s - self.start_s > MAX_RUN_S
-            or len(self.steps) >= MAX_STEPS
-        )
+        return time_s - self.last_s > IDLE_S or time_s - self.start_s > MAX_RUN_S or self.is_full
 
     def take(self, step: Step, score: float, *, told: bool = False) -> None:
         """Note a step that it did not have yet; `told` if an alarm has told its like already."""
         self.steps[step] = score
+        self.size += _size(step)
         if step.tool not in self.tools:
             self.tools.append(step.tool)
         if score > 0:
@@ -130,12 +161,22 @@ class Run:
         run.last_s = last_s
         for *step, nats in steps:
             run.steps[Step(*step)] = nats
+        run.size = sum(map(_size, run.steps))
         run.tools = list(dict.fromkeys(step.tool for step in run.steps))
         run.odd_steps, run.score, run.fresh_score, run.alarmed, *streak = marks
         run.streak, run.looping = streak
         for tool, target, bytes_out, bytes_in, times in calls:
             run.calls[tool, target, bytes_out, bytes_in] = times
         return run
+
+
+def _size(step: Step) -> int:
+    tool, target, _, source, parent, user, _ = step
+    total = size(tool)
+    for text in (target, source, parent, user):
+        if text is not None:
+            total += size(text)
+    return total
 
 
 class Runs:
@@ -159,7 +200,7 @@ class Runs:
         """
         runs = self._open
         run = runs.get(name)
-        if run is not None and time_s < self._look_s and len(run.steps) < MAX_STEPS:
+        if run is not None and time_s < self._look_s and not run.is_full:
             if time_s > run.last_s:
                 run.last_s = time_s
             return run, ()

@@ -6,11 +6,15 @@ from sys import intern
 from typing import Any, Final
 from zlib import crc32
 
+from baselines.term import size
+
 FREQUENT: Final = 12
 """A term seen in so many runs is beyond surprise."""
 YOUNG: Final = 3
 """Below so many runs a term from an odd run waits in quarantine."""
 MAX_TERMS: Final = 512
+MAX_SIZE: Final = 256 << 10
+"""Bytes of all its terms together; as many of them as may be, in ASCII, never take more."""
 MAX_HELD: Final = 64
 _UNSEEN: Final = 0.5
 """P-value of a first term: nothing is known yet, so nothing is odd."""
@@ -73,14 +77,16 @@ class Vocabulary:
         Terms in quarantine.
     uses
         Sum of `known`, those that gave way included.
+    size
+        How many bytes the terms take at most, those in quarantine included.
     """
 
-    __slots__ = ("_terms_by_runs", "held", "known", "uses")
+    __slots__ = ("_terms_by_runs", "held", "known", "size", "uses")
 
     def __init__(self) -> None:
         self.known: dict[str, int] = {}
         self.held = _NONE_HELD
-        self.uses = 0
+        self.uses = self.size = 0
         self._terms_by_runs = array("H", bytes(2 * (FREQUENT + 1)))
 
     def p_value(self, term: str) -> float:
@@ -97,8 +103,8 @@ class Vocabulary:
 
     def learn(self, term: str) -> None:
         """Count one more run that used the term; it waits no longer."""
-        if self.held:
-            self.held.pop(term, None)
+        if self.held and term in self.held:
+            self._release(term)
         known = self.known
         runs = known.get(term, 0)
         self.uses += 1
@@ -106,15 +112,25 @@ class Vocabulary:
             known[term] = runs + 1
             return
         by_runs = self._terms_by_runs
-        if not runs and len(known) >= MAX_TERMS:
-            gone = known.pop(self._rarest())
-            if gone <= FREQUENT:
-                by_runs[gone] -= 1
         if runs:
             by_runs[runs] -= 1
+        else:
+            self.size += size(term)
+            while len(known) >= MAX_TERMS or (known and self.size > MAX_SIZE):
+                self._forget(self._rarest())
         if runs < FREQUENT:
             by_runs[runs + 1] += 1
         known[term] = runs + 1
+
+    def _forget(self, term: str) -> None:
+        runs = self.known.pop(term)
+        self.size -= size(term)
+        if runs <= FREQUENT:
+            self._terms_by_runs[runs] -= 1
+
+    def _release(self, term: str) -> None:
+        del self.held[term]
+        self.size -= size(term)
 
     def _rarest(self) -> str:
         """The known term of fewest runs; of several the oldest, which is soon found."""
@@ -164,9 +180,10 @@ class Vocabulary:
         held, key = self.held.get(term), crc32(run.encode())
         if held is None:
             if len(self.held) >= MAX_HELD:
-                del self.held[next(iter(self.held))]
+                self._release(next(iter(self.held)))
             if self.held is _NONE_HELD:
                 self.held = {}
+            self.size += size(term)
             held = self.held[term] = Held([key], time_s, time_s, alarmed)
         elif key not in held.runs and time_s - held.counted_s >= patience.after_s / patience.runs:
             held.runs.append(key)
@@ -191,4 +208,5 @@ class Vocabulary:
                 vocabulary._terms_by_runs[runs] += 1
         if held:
             vocabulary.held = {term: Held(list(runs), *rest) for term, runs, *rest in held}
+        vocabulary.size = sum(map(size, (*vocabulary.known, *vocabulary.held)))
         return vocabulary

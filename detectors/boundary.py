@@ -49,7 +49,7 @@ class Boundary:
     def judge(self, seen: Observation) -> Sequence[Finding]:
         """The findings of one event: one per breach."""
         event = seen.event
-        covering = self._about(event.agent_id, event.role)
+        covering = self._about(event.agent_id, seen.role)
         if not covering:
             return ()
         worst: dict[tuple[Kind, str], tuple[Limits, Breach]] = {}

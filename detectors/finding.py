@@ -164,7 +164,12 @@ class Anomaly(BaseModel):
 
     @classmethod
     def of(
-        cls, finding: Finding, event: ActionEvent, effect: str, place: tuple[str, int, int]
+        cls,
+        finding: Finding,
+        event: ActionEvent,
+        effect: str,
+        place: tuple[str, int, int],
+        role: str | None = None,
     ) -> "Anomaly":
         """The anomaly that a finding in an event is.
 
@@ -176,6 +181,8 @@ class Anomaly(BaseModel):
             What the action does to the world.
         place
             The event's place in the log: source, partition, offset.
+        role
+            The agent's, where the event does not say it.
         """
         source, partition, offset = place
         return cls(
@@ -183,7 +190,7 @@ class Anomaly(BaseModel):
                 event.agent_id, finding.detector, finding.subject, finding.episode
             ),
             agent_id=event.agent_id,
-            role=event.role,
+            role=event.role or role,
             agent_version=event.agent_version,
             trace_id=event.trace_id,
             parent_agent_id=event.parent_agent_id,

@@ -29,7 +29,7 @@ class NewAgent:
         if seen.profile.events or matches(self._declared, seen.event.agent_id):
             return ()
         event = seen.event
-        role = f" of role {name(event.role)}" if event.role else ""
+        role = f" of role {name(seen.role)}" if seen.role else ""
         parent = f", started by {name(event.parent_agent_id)}" if event.parent_agent_id else ""
         user = f", on behalf of {name(event.user_id)}" if event.user_id else ""
         return [

@@ -3,7 +3,8 @@
 A target is text that an agent chose, and `fnmatch` alone is easily tricked: `/srv/pay/*` takes
 `/srv/pay/../../etc/passwd`, `https://*.corp.example/*` takes `https://evil.example/.corp.example/`,
 `*@corp.example` takes `m@evil.example,a@corp.example`. So both sides are read alike first, in each
-way in which a server might read them, and a target is allowed only if every reading is.
+way in which a server might read them, and a target is allowed only if every reading is. What
+servers are known to differ about is allowed by `*` alone.
 """
 
 import re
@@ -18,14 +19,36 @@ Patterns = tuple[str, ...]
 _MAX_REMEMBERED: Final = 4096
 _DECODINGS: Final = 2
 """How often percent signs are decoded: some servers do it twice."""
-_URL: Final = re.compile(r"([A-Za-z*?][A-Za-z0-9+.*?-]*)://([^/?#]*)(.*)", re.DOTALL)
-_HOST: Final = re.compile(r"[\w*?-]+(\.[\w*?-]+)+\.?(:[\d*?]+)?")
-_CODED: Final = re.compile(r"%(2e|2f|5c|25)", re.IGNORECASE)
-_PORTS: Final = {"http": ":80", "https": ":443"}
+_CODED: Final = re.compile(r"%(?!2a|5b)([0-7][0-9a-f])", re.IGNORECASE)
+"""All of ASCII but `*` and `[`, which would be wildcards in a pattern."""
+_FOLDED: Final = str.maketrans("\\．／＼％；？＃", "/.//%;?#", "\t\r\n")
+"""What some servers take for ASCII, and what browsers leave out of a URL."""
+_PLAIN: Final = re.compile(r"[\w@.:/?#+=&,-]*", re.ASCII)
+"""What stands as it is however it is decoded."""
+_TRIMMED: Final = "".join(map(chr, range(0x21)))
+"""What browsers leave out at both ends of a URL."""
+_PARAMETERS: Final = re.compile(r"(?<=/)(\.{0,2});[^/?#]*")
+"""What Java servers leave out before they resolve: to them `..;` is `..`."""
+_UNCLEAR: Final = re.compile(r"\0|%(c[01]%[89ab]|e0%[89]|f0%8|u[0-9a-f]{4})", re.IGNORECASE)
+"""What ends a text for some, and codes that are no UTF-8 and yet `.` or `/` to some."""
+
+_URL: Final = re.compile(
+    r"([A-Za-z*?][A-Za-z0-9+.*?-]*)://(?:([^/?#]*)@)?([^/?#@]*)([^?#]*)(.*)", re.DOTALL
+)
+"""Scheme, user, host, path, and the rest."""
+_WEB_PORTS: Final = {"http": ":80", "https": ":443", "ws": ":80", "wss": ":443", "ftp": ":21"}
+_WEB: Final = re.compile(r"(https?|wss?|ftp):", re.IGNORECASE)
+"""After these browsers find a host, however many slashes there are."""
+_USER: Final = re.compile(r"[\w.~!$&'()*+,;=:%-]*")
+_HOST: Final = re.compile(r"[\w.-]+(:[0-9]*)?|\[[0-9a-f:.]+\](:[0-9]*)?")
+"""What a host may be written with; anything else might end it early for some server."""
+_HOST_PATTERN: Final = re.compile(r"[\w.:*?!\[\]-]*")
+_MARK: Final = re.compile("[?#]")
 _BETWEEN_ADDRESSES: Final = re.compile(r"\s*[,;]\s*")
 _LOCAL_PART: Final = re.compile(r"[^\s,;<>@/\\]+")
-_AUTHORITY: Final = re.compile(r"[\w.:*?!\[\]-]*")
-"""What a host may be written with; anything else might end it early for some server."""
+_DOMAIN: Final = re.compile(r"[\w.-]+")
+_DOMAIN_PATTERN: Final = re.compile(r"[\w.*?!\[\]-]+")
+_BARE_HOST: Final = re.compile(r"[\w*?-]+(\.[\w*?-]+)+\.?(:[\d*?]+)?")
 
 
 @lru_cache(_MAX_REMEMBERED)
@@ -53,7 +76,7 @@ def _allows_part(patterns: Sequence[Sequence["Reading"]], target: str) -> bool:
     done: tuple[Reading, Sequence[Reading]] | None = None
     for reading, alike in zip(readings(target), patterns, strict=True):
         if done is not None and done[0] is reading and done[1] is alike:
-            continue  # nothing was coded in either
+            continue  # nothing in either is read differently
         if not any(_fits(pattern, reading) for pattern in alike):
             return False
         done = (reading, alike)
@@ -73,7 +96,7 @@ class Reading(NamedTuple):
     Attributes
     ----------
     kind
-        `url`, `mailbox` or `text`.
+        `url`, `mailbox`, `text`, or `unclear`: servers differ about what it names.
     fields
         Scheme, host and the rest; local part and domain; the whole.
     """
@@ -82,12 +105,12 @@ class Reading(NamedTuple):
     fields: tuple[str, ...]
 
 
-def readings(text: str) -> list[Reading]:
-    r"""The text as it stands; with `\` as `/` and `%2e` as `.`; and decoded once more."""
-    found = [_read(text)]
+def readings(text: str, *, of_pattern: bool = False) -> list[Reading]:
+    """The text as it stands, decoded, and decoded once more; each as a URL's and as a file's."""
+    found = _read_both(text, of_pattern)
     for _ in range(_DECODINGS):
-        decoded = _CODED.sub(lambda code: chr(int(code[1], 16)), text).replace("\\", "/")
-        found.append(found[-1] if decoded == text else _read(decoded))
+        decoded = _decoded(text)
+        found += found[-2:] if decoded == text else _read_both(decoded, of_pattern)
         text = decoded
     return found
 
@@ -101,48 +124,76 @@ def literal(text: str) -> str:
 def _read_patterns(patterns: Patterns) -> Sequence[Sequence[Reading]]:
     """By the number of the reading: each pattern, read so; one object where nothing differs."""
     columns: list[Sequence[Reading]] = []
-    for column in zip(*map(readings, patterns), strict=True):
+    for column in zip(*(readings(each, of_pattern=True) for each in patterns), strict=True):
         columns.append(columns[-1] if columns and columns[-1] == column else column)
     return columns
 
 
-def _read(text: str) -> Reading:
+def _decoded(text: str) -> str:
+    """The text as lenient servers take it before they resolve it."""
+    if _PLAIN.fullmatch(text):  # as most are
+        return text
+    plain = _CODED.sub(lambda code: chr(int(code[1], 16)), text).translate(_FOLDED)
+    return _PARAMETERS.sub(r"\1", plain.strip(_TRIMMED))
+
+
+def _read_both(text: str, of_pattern: bool) -> list[Reading]:
+    """As a URL's and as a file's, which differ about `..` alone."""
+    as_file = _read(text, True, of_pattern)
+    return [_read(text, False, of_pattern) if ".." in text else as_file, as_file]
+
+
+def _read(text: str, as_file: bool, of_pattern: bool) -> Reading:
+    if _UNCLEAR.search(text):
+        return Reading("unclear", (text,))
     if url := _URL.fullmatch(text):
-        scheme, authority, rest = url[1].lower(), url[2], url[3]
-        host = authority.rpartition("@")[2].lower()  # what stands before it is a user's name
-        if not _AUTHORITY.fullmatch(host):
-            return Reading("text", (text,))
-        host = host.removesuffix(_PORTS.get(scheme, "\0")).removesuffix(".")
-        path, mark, query = rest.partition("?") if "?" in rest else rest.partition("#")
-        return Reading("url", (scheme, host, (_resolve(path) or "/") + mark + query))
+        scheme, user, host = url[1].lower(), url[2] or "", url[3].lower()
+        clear = (_HOST_PATTERN if of_pattern else _HOST).fullmatch(host)
+        hostless = not host and scheme not in _WEB_PORTS  # as in `file:///srv`
+        if not _USER.fullmatch(user) or not (clear or hostless):
+            return Reading("unclear", (text,))
+        host = host.removesuffix(_WEB_PORTS.get(scheme, "\0")).removesuffix(".")
+        return Reading("url", (scheme, host, (_resolve(url[4], as_file) or "/") + url[5]))
+    if _WEB.match(text):
+        return Reading("unclear", (text,))
     local, at, domain = text.strip().rpartition("@")
-    if at and _LOCAL_PART.fullmatch(local) and _AUTHORITY.fullmatch(domain):
+    clear = (_DOMAIN_PATTERN if of_pattern else _DOMAIN).fullmatch(domain)
+    if at and clear and _LOCAL_PART.fullmatch(local):
         return Reading("mailbox", (local.lower(), domain.lower().removesuffix(".")))
-    if _HOST.fullmatch(text):
+    if _BARE_HOST.fullmatch(text):
         return Reading("text", (text.lower().removesuffix("."),))
-    return Reading("text", (_resolve(text),))
+    return Reading("text", (_resolve_text(text, as_file),))
 
 
-def _resolve(path: str) -> str:
-    """The path without `.`, `..` and doubled slashes (RFC 3986, 5.2.4)."""
+def _resolve_text(text: str, as_file: bool) -> str:
+    """A file's path goes to the end; a URL's, which may stand without its host, to `?` or `#`."""
+    mark = None if as_file else _MARK.search(text)
+    end = mark.start() if mark else len(text)
+    return _resolve(text[:end], as_file) + text[end:]
+
+
+def _resolve(path: str, as_file: bool) -> str:
+    """The path without `.`, `..` and doubled slashes.
+
+    To a file system a doubled slash is one; by RFC 3986 (5.2.4) `..` takes back one of the two.
+    """
     if "/" not in path and path not in (".", ".."):
         return path
     lead = path[: len(path) - len(path.lstrip("/"))][:2]
     kept: list[str] = []
-    segments = path.split("/")
+    segments = path.lstrip("/").split("/")
     for segment in segments:
         if segment == ".." and (lead or (kept and kept[-1] != "..")):
             del kept[-1:]
-        elif segment not in ("", "."):
+        elif segment != "." and (segment or not as_file):
             kept.append(segment)
+    kept = [segment for segment in kept if segment]
     closing = "/" if kept and segments[-1] in ("", ".", "..") and kept[-1] != ".." else ""
     return lead + "/".join(kept) + closing
 
 
 def _fits(pattern: Reading, target: Reading) -> bool:
-    """Field by field, so that no wildcard reaches from a path into a host."""
-    if pattern.kind == target.kind:
+    """Field by field, so that no wildcard reaches from a path, or a name, into a host."""
+    if pattern.kind == target.kind != "unclear":
         return all(map(fnmatchcase, target.fields, pattern.fields))
-    if pattern.kind == "text" and target.kind == "mailbox":
-        return fnmatchcase("@".join(target.fields), pattern.fields[0].lower())
     return pattern.fields == ("*",)

@@ -158,7 +158,8 @@ class Shard:
         rhythm, time_s = profile.rhythm, event.time_s
         if time_s < profile.windows[0].start_s:
             self.tally.late += 1
-        cohort = self.cohorts.of(event.role) if policy.rules.cohorts else None
+        role = event.role or profile.role
+        cohort = self.cohorts.of(role) if policy.rules.cohorts else None
         seen = profile.observe(event, policy.effects, cohort)
         enters = time_s >= rhythm.end_s
         if enters or time_s - profile.last_seen_s > rhythm.longest_s:
@@ -178,7 +179,7 @@ class Shard:
         anomalies: Sequence[Anomaly] = ()
         if findings:
             profile.learn(seen, [finding.hold for finding in findings if finding.hold])
-            anomalies = self._anomalies(event, seen.effect, findings, offset)
+            anomalies = self._anomalies(event, role, seen.effect, findings, offset)
         else:
             profile.learn(seen)
         if time_s >= profile.last_seen_s:
@@ -196,11 +197,11 @@ class Shard:
         silence = self.silence
         silence.pulse.tick(time_s)
         for agent_id in silence.due.take(time_s):
-            profile = self.profiles.wake(agent_id)
-            if profile is None:  # its row was damaged, and it starts anew
-                continue
-            self.changes(agent_id)
             try:
+                profile = self.profiles.wake(agent_id)
+                if profile is None:  # its row was damaged, and it starts anew
+                    continue
+                self.changes(agent_id)
                 finding = silence.look(profile)
             except Exception as error:
                 self.note_fault(silence.name, error, offset)
@@ -208,7 +209,7 @@ class Shard:
             if finding is not None and (act := profile.last_act) is not None:
                 event = recall(act, agent_id, profile.role, profile.agent_version)
                 effect = self.policy.effects.of(event)
-                found += self._anomalies(event, effect, [finding], act[0])
+                found += self._anomalies(event, profile.role, effect, [finding], act[0])
         return found
 
     def _fail(
@@ -223,7 +224,12 @@ class Shard:
         self.faults[name] = following(self.faults.get(name), error, offset)
 
     def _anomalies(
-        self, event: ActionEvent, effect: str, findings: Sequence[Finding], offset: int
+        self,
+        event: ActionEvent,
+        role: str | None,
+        effect: str,
+        findings: Sequence[Finding],
+        offset: int,
     ) -> Sequence[Anomaly]:
         """The anomalies that are new; one that was raised lately is the same story going on."""
         place = (self.source, self.partition, offset)
@@ -235,5 +241,5 @@ class Shard:
             if len(self._raised) >= _MAX_REMEMBERED:
                 del self._raised[next(iter(self._raised))]
             self._raised[key] = None
-            fresh.append(Anomaly.of(finding, event, effect, place))
+            fresh.append(Anomaly.of(finding, event, effect, place, role))
         return fresh

@@ -98,7 +98,8 @@ class Surprise:
         return (
             Finding(
                 detector=name,
-                subject="\n".join((step.tool, step.target or "")),
+                # With the effect: that it was read must not stand for that it was sent.
+                subject="\n".join((step.tool, step.target or "", step.effect)),
                 episode=seen.run,
                 observed=score,
                 expected=work.usual_score,

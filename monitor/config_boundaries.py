@@ -107,7 +107,8 @@ class BoundaryConfig(Section):
     roles: tuple[str, ...] = ()
     """Roles as shell patterns; none: every role. Example: `["payroll"]`"""
     tools: tuple[str, ...] | None = None
-    """Allowed tools as shell patterns. Example: `["get_*", "list_*", "send_email"]`"""
+    """Allowed tools as shell patterns; events without a tool are not held to them. Example:
+    `["get_*", "list_*", "send_email"]`"""
     targets: tuple[str, ...] | None = None
     """Allowed targets as shell patterns. Example:
     `["*@corp.example", "EMP-*", "https://*.example.gov/*"]`"""

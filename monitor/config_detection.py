@@ -12,7 +12,7 @@ from monitor.config_section import Seconds, Section
 class BudgetConfig(Section):
     """How many false alarms people can bear; thresholds follow."""
 
-    alerts_per_agent_per_week: Annotated[float, Field(gt=0, le=10_000)] = 1.0
+    alerts_per_agent_per_week: Annotated[float, Field(ge=1e-6, le=10_000)] = 1.0
     """Of each agent, on average; every threshold follows from it."""
     alerts_per_week: Annotated[float, Field(ge=0)] | None = None
     """The fleet's cap: alerts of learned findings beyond it are kept, not sent; none by default.

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from baselines.profile import Profile
 from baselines.rhythm import HOUR_S
-from baselines.runs import Step
+from baselines.runs import Step, step_of
 from baselines.ways_out import way_out
 from baselines.window import METRICS, WINDOWS_S
 from detectors.finding import Anomaly
@@ -140,7 +140,7 @@ _LENGTHS: Final = tuple(f"{length_s}s" for length_s in WINDOWS_S)
 
 
 def _step(anomaly: Anomaly) -> Step:
-    return Step(
+    return step_of(
         tool=anomaly.tool or anomaly.action,
         target=anomaly.target,
         origin=anomaly.target_origin,

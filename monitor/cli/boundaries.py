@@ -7,6 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from alerting.render import clean
+from baselines.event import ActionEvent
 from detectors.pattern import literal
 from monitor import config as settings
 from monitor import policies
@@ -14,6 +15,7 @@ from monitor.cli.app import ConfigOption, JsonOption, app, open_store, print_jso
 from monitor.config_boundaries import zone
 from monitor.errors import NotFoundError, UsageError
 from monitor.ledger import shadows
+from monitor.mapping import parser
 from monitor.replay import read_lines
 from monitor.store import shards
 from monitor.suggest import toml
@@ -124,16 +126,15 @@ def _usages(
 ) -> dict[str, Usage]:
     """What was done, by agent; all under one name if a role is asked for."""
     if file is not None:
-        policy = policies.detection(settings.load(config))
-        if role is not None:
-            return from_log(
-                read_lines(file), policy, timezone, lambda e: role if e.role == role else None
-            )
+        given = settings.load(config)
+
+        def group(event: ActionEvent) -> str | None:
+            if role is not None:
+                return role if event.role == role else None
+            return event.agent_id if agent in (None, event.agent_id) else None
+
         return from_log(
-            read_lines(file),
-            policy,
-            timezone,
-            lambda e: e.agent_id if agent in (None, e.agent_id) else None,
+            read_lines(file), policies.detection(given), timezone, group, parser(given.source)
         )
     chosen, store = open_store(config)
     policy = policies.detection(chosen)

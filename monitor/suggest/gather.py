@@ -9,6 +9,7 @@ from detectors.hours import Hours
 from detectors.pattern import parts
 from detectors.shard import Policy, Shard
 from monitor.config_boundaries import zone
+from monitor.mapping import Parse, plain
 from monitor.suggest.usage import Usage, Use, Uses
 
 
@@ -17,6 +18,7 @@ def from_log(
     policy: Policy,
     timezone: str,
     group: Callable[[ActionEvent], str | None],
+    parse: Parse = plain,
 ) -> dict[str, Usage]:
     """What is in a log, by group; detection runs along, to know what it has in quarantine.
 
@@ -30,6 +32,8 @@ def from_log(
         Whose clock hours mean.
     group
         Which draft an event is for; None: none.
+    parse
+        Makes an event of a line; None of one that is passed over.
     """
     clock = Hours((), zone(timezone), timezone)
     shard = Shard("log", 0, policy)
@@ -37,11 +41,11 @@ def from_log(
     members: dict[str, set[str]] = {}
     for number, line in enumerate(lines):
         try:
-            event = ActionEvent.parse(line)
+            event = parse(line)
         except EventError:
             continue
-        key = group(event)
-        if key is None:
+        key = None if event is None else group(event)
+        if event is None or key is None:
             continue
         shard.feed(event, line, number)
         found.setdefault(key, Usage()).add(event, policy.effects.of(event), clock)

@@ -5,7 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baselines.activity import DAY_S
-from baselines.approved import MAX_BEYOND, MAX_COUNTED, MAX_GROUPS, Approved, group_of
+from baselines.approved import (
+    MAX_BEYOND,
+    MAX_COUNTED,
+    MAX_GROUPS,
+    MAX_TOOLS_WITH_GROUPS,
+    Approved,
+    group_of,
+)
 
 COMMON = {"action": "tool_call", "effect": "read", "time_s": 1.0}
 
@@ -74,6 +81,18 @@ def test_distinct_terms_beyond_it_are_counted_also_those_that_are_forgotten() ->
     assert approved.breadth == MAX_COUNTED
     approved.approve("alice", 3.0)
     assert approved.breadth == 0
+
+
+def test_a_person_approves_more_than_is_kept_in_words() -> None:
+    approved = Approved()
+    approved.take(2.0, 4)
+    what = [(f"tool-{n}", f"/srv/{n % 3}/a.csv") for n in range(MAX_TOOLS_WITH_GROUPS)]
+    assert len(what) > MAX_BEYOND
+    assert not any(meet(approved, *one) for one in what)
+    approved = Approved.load(ormsgpack.unpackb(ormsgpack.packb(approved.dump())))
+    approved.approve("alice", 3.0)
+    assert all(meet(approved, *one) for one in what)
+    assert not meet(approved, "tool-0", "/etc/passwd")
 
 
 def test_a_tool_that_explores_is_approved_for_any_target() -> None:

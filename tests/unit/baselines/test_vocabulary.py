@@ -4,7 +4,16 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from baselines.vocabulary import FREQUENT, MAX_HELD, MAX_TERMS, YOUNG, Patience, Vocabulary
+from baselines.term import size
+from baselines.vocabulary import (
+    FREQUENT,
+    MAX_HELD,
+    MAX_SIZE,
+    MAX_TERMS,
+    YOUNG,
+    Patience,
+    Vocabulary,
+)
 
 DAY_S = 86_400.0
 FOUR_A_DAY = Patience(4, DAY_S)
@@ -45,6 +54,27 @@ def test_the_rarer_a_term_the_odder_and_the_frequent_is_not(words: list[str]) ->
     assert p_values == sorted(p_values)
     assert all(0 < p_value <= 1 for p_value in p_values)
     assert all(p_value == 1 for runs, p_value in by_runs if runs >= FREQUENT)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 30), st.sampled_from([1, 9, 70_000]), st.booleans())),
+    st.sampled_from("aé"),
+)
+def test_it_knows_how_much_room_it_takes_and_takes_no_more_than_it_may(
+    uses: list[tuple[int, int, bool]], letter: str
+) -> None:
+    terms = Vocabulary()
+    for number, (name, chars, odd) in enumerate(uses):
+        term = f"{name}{letter * chars}"
+        if terms.must_wait(term, odd):
+            terms.hold(term, f"run {number}", DAY_S * number, FOUR_A_DAY, alarmed=odd)
+        else:
+            terms.learn(term)
+            others = terms.size - sum(map(size, terms.held))
+            assert others <= MAX_SIZE or len(terms.known) == 1
+        assert terms.size == sum(map(size, (*terms.known, *terms.held)))
+        assert Vocabulary.load(terms.dump()).size == terms.size
 
 
 def test_promotion_needs_both_runs_and_time() -> None:

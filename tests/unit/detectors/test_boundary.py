@@ -73,6 +73,14 @@ def test_several_boundaries_all_apply() -> None:
     assert sorted(a.text.split("the ")[1].split(" ")[0] for a in found) == ["target", "tool"]
 
 
+def test_not_to_name_its_role_takes_an_agent_out_of_no_boundary() -> None:
+    limits = Limits(roles=("payroll",), never=("destructive",))
+    shard = Shard("log", 0, Policy.of(Budget(), limits=[limits]))
+    assert not shard.feed(event(1, role="payroll"), raw_event(1, role="payroll"), 1)
+    (found,) = shard.feed(event(2, tool="drop_table"), raw_event(2, tool="drop_table"), 2)
+    assert (found.detector, found.role) == ("boundary", "payroll")
+
+
 def test_a_breach_in_shadow_is_marked_and_takes_nothing_from_one_that_alarms() -> None:
     until = Permit(until_s=START_S + 60, reason="drill", tools=("read_ledger",))
     limits = [Limits(tools=(), shadow=True), Limits(tools=(), permits=(until,))]

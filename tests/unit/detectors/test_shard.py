@@ -144,10 +144,12 @@ def test_a_new_agent_of_a_known_role_is_judged_by_its_peers() -> None:
     (found,) = feed(one, 9000, at_s, "novice", "drop@mallory.example", "odd", **strange)
     assert found.calibration == "uncalibrated"
     fields = strange | {"role": None}
-    alone = stored(peers())
-    raw = raw_event(9000, at_s, agent_id="novice", target="drop@mallory.example", **fields)
-    parsed = event(9000, at_s, agent_id="novice", target="drop@mallory.example", **fields)
-    assert alone.feed(parsed, raw, 9000) == ()
+    fields |= {"target": "drop@mallory.example"}
+    one = stored(peers())
+    for agent_id, detectors in (("novice", ["new_tool"]), ("nobody's", [])):
+        raw = raw_event(9000, at_s, agent_id=agent_id, **fields)
+        judged = one.feed(event(9000, at_s, agent_id=agent_id, **fields), raw, 9000)
+        assert [anomaly.detector for anomaly in judged] == detectors, "it may leave its role out"
 
 
 def test_a_repeat_is_dropped_and_a_changed_event_is_scored() -> None:

@@ -49,6 +49,25 @@ def test_what_is_stored_is_let_go() -> None:
     assert snapshot.is_whole
 
 
+def test_what_could_not_be_put_down_still_waits() -> None:
+    broken = {"a"}
+
+    def pack_unless_broken(agent_id: str) -> Packed:
+        if agent_id in broken:
+            raise ValueError("not now")
+        return pack(Profile(agent_id, Rules()))
+
+    snapshot = Snapshot(["a"], pack_unless_broken)
+    with pytest.raises(ValueError, match="not now"):
+        snapshot.before_change("a")
+    with pytest.raises(ValueError, match="not now"):
+        next(snapshot.put_down())
+    assert not snapshot.is_whole
+    broken.clear()
+    assert len([None for _ in snapshot.put_down()]) == 1
+    assert snapshot.is_whole
+
+
 def test_an_agent_that_is_missed_is_put_down_first() -> None:
     shard = Shard("log", 0, POLICY)
     play(shard, [("a", "read", "x", 60, 1)])

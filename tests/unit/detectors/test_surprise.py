@@ -8,9 +8,12 @@ from baselines.habits import Rarity
 from baselines.rules import Rules
 from baselines.runs import Step
 from baselines.tail import FITTED, SKIPPED
-from detectors.finding import Finding, Severity
+from detectors.budget import Budget
+from detectors.finding import Anomaly, Finding, Severity
+from detectors.shard import Policy, Shard
 from detectors.surprise import parts
 from tests.kit.clerk import DAY_S, Act, Clerk, act, day_work, send
+from tests.kit.events import event, raw_event
 
 MALLORY = "drop@mallory.example"
 KNOWN_RUNS = 2 * (SKIPPED + FITTED)
@@ -149,6 +152,17 @@ def test_a_step_is_judged_once_a_run_and_again_in_the_next() -> None:
     hijack = (*FIRST, send(MALLORY, "read_page"))
     assert len(one.run(*hijack, hijack[-1], hijack[-1])) == 1
     assert len(one.run(*hijack)) == 1, "an alarm teaches nothing"
+
+
+def test_what_reads_first_is_told_again_when_it_sends() -> None:
+    shard, hijack = Shard("log", 0, Policy.of(Budget(50.0))), act("http", MALLORY, "read_page")
+    shard.admit([known().twin().profile])
+    at_s, found, effects = known().now_s + DAY_S, list[Anomaly](), ["read", "external"]
+    for number, what in enumerate([*FIRST, *(hijack | {"effect": e} for e in effects)]):
+        fields = what | {"agent_id": "clerk-1", "trace_id": "hijacked"}
+        line = raw_event(number, at_s + number, **fields)
+        found += shard.feed(event(number, at_s + number, **fields), line, number)
+    assert [anomaly.effect for anomaly in found] == effects
 
 
 def test_many_odd_steps_do_not_add_up() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import text, update
+from sqlalchemy import make_url, text, update
 from sqlalchemy.exc import DBAPIError
 
 from baselines.effect import EffectMap
@@ -167,6 +167,23 @@ def test_what_threads_of_a_frozen_process_wait_for_does_not_become_theirs(
     postgres.drop(url)
 
 
+@pytest.mark.service
+def test_a_database_whose_host_vanished_is_not_waited_for(postgres: Postgres) -> None:
+    url = make_url(postgres.new_store())
+    ours = url.update_query_dict({"tcp_user_timeout": "5000", "keepalives_count": "2"})
+    for named, expected in (
+        (url, {"keepalives_idle": "10", "keepalives_interval": "5", "keepalives_count": "3",
+               "tcp_user_timeout": "20000", "connect_timeout": "10"}),
+        (ours, {"keepalives_idle": "10", "keepalives_count": "2", "tcp_user_timeout": "5000"}),
+    ):  # fmt: skip
+        shown = named.render_as_string(hide_password=False)
+        with closing(Store.open(StoreConfig(url=shown))) as store, store.read() as reader:
+            connection = reader.connection.driver_connection
+            assert connection is not None
+            assert connection.info.get_parameters().items() >= expected.items()
+    postgres.drop(url.render_as_string(hide_password=False))
+
+
 def test_a_store_of_a_newer_version_is_refused_by_name(store: Store, store_url: str) -> None:
     with store.ledger() as ledger:
         ledger.execute(text(f"UPDATE {version_table('ledger')} SET version_num = '9999'"))
@@ -243,7 +260,7 @@ def test_a_checkpoint_never_goes_back(store: Store) -> None:
     [
         (b"", "checksum does not match"),
         (b"\x93\x01\x02", "checksum does not match"),
-        (b"\x00" * (shards.MAX_BODY_BYTES + 1), "4194305 bytes; at most 4194304 are taken"),
+        (b"\x00" * (shards.MAX_BODY_BYTES + 1), "8388609 bytes; at most 8388608 are taken"),
     ],
     ids=["nothing", "garbage", "much"],
 )

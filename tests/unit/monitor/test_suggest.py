@@ -121,6 +121,19 @@ def test_targets_are_generalised_where_several_share(
     assert draft["hours"] == ["Mon-Fri 08:00-12:00", "Sat-Sun 08:00-12:00"]
 
 
+def test_a_log_in_the_words_of_its_source_is_read_as_the_daemon_reads_it(
+    log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fields = ("time", "agent_id", "action", "tool", "target", "role", "data_class", "trace_id")
+    mapped, chosen = tmp_path / "mapped.jsonl", tmp_path / "mapped.toml"
+    lines = [b'{"said": %s}' % line for line in log.read_bytes().splitlines()]
+    mapped.write_bytes(b"\n".join(lines))
+    names = "\n".join(f'{name} = "said.{name}"' for name in fields)
+    chosen.write_text(f"[source]\nkind = 'log'\npath = '{mapped}'\n[source.map]\n{names}\n")
+    drafted = json.loads(suggest(capsys, mapped, "--json", "--config", chosen))
+    assert drafted["targets"] == json.loads(suggest(capsys, log, "--json"))["targets"]
+
+
 def test_little_history_says_nothing_of_hours(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
