@@ -20,6 +20,7 @@ from monitor.errors import TripswitchError
 from monitor.kafka_client import Delivery, KafkaError, MessageTooLargeErrors, Producer
 from monitor.sources.lines import end_of_last_line
 from monitor.sources.log_file import log_path
+from monitor.sources.rotation import REJECTED
 
 MAX_WAITING_BYTES: Final = 16 * 1024 * 1024
 """So much is held in memory at most before a `put` flushes by itself."""
@@ -93,8 +94,8 @@ def open_dead_letters(config: Config) -> DeadLetters:
     if config.source.kind == "kafka":
         return KafkaDeadLetters(config.kafka)
     if config.source.kind == "stdin":
-        return FileDeadLetters(state_dir() / "stdin.rejected.jsonl")
-    return FileDeadLetters(log_path(config.source).with_suffix(".rejected.jsonl"))
+        return FileDeadLetters(state_dir() / f"stdin{REJECTED}.jsonl")
+    return FileDeadLetters(log_path(config.source).with_suffix(f"{REJECTED}.jsonl"))
 
 
 class _Waiting:
@@ -148,21 +149,12 @@ class FileDeadLetters(_Waiting):
         data = b"".join(json.dumps(_document(letter)).encode() + b"\n" for letter in letters)
         try:
             fd = self._open()
+            try:
+                _append(fd, data)
+            finally:
+                os.close(fd)
         except OSError as error:
             raise self._error(error) from None
-        good = end_of_last_line(fd)  # behind it may be half a line of a run that was killed
-        try:
-            os.ftruncate(fd, good)
-            written = 0
-            while written < len(data):
-                written += os.pwrite(fd, data[written:], good + written)
-            os.fsync(fd)
-        except OSError as error:
-            with contextlib.suppress(OSError):  # the next flush cuts it off again
-                os.ftruncate(fd, good)
-            raise self._error(error) from None
-        finally:
-            os.close(fd)
 
     def _open(self) -> int:
         return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -247,6 +239,21 @@ class KafkaDeadLetters(_Waiting):
             key=place.encode(),
             headers=[(name, text.encode(errors="replace")) for name, text in headers.items()],
         )
+
+
+def _append(fd: int, data: bytes) -> None:
+    """Write whole lines to the end of a file, durably: all of them or none."""
+    good = end_of_last_line(fd)  # behind it may be half a line of a run that was killed
+    try:
+        os.ftruncate(fd, good)
+        written = 0
+        while written < len(data):
+            written += os.pwrite(fd, data[written:], good + written)
+        os.fsync(fd)
+    except OSError:
+        with contextlib.suppress(OSError):  # the next flush cuts it off again
+            os.ftruncate(fd, good)
+        raise
 
 
 def _size_bytes(letter: DeadLetter) -> int:

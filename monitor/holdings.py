@@ -50,6 +50,8 @@ class Holdings:
     def claim(self, partition: int, policy: Policy, owner: str) -> None:
         """Take a shard over, and have the source go on from where it was saved.
 
+        Where nothing was, it is saved where reading begins, before anything is read.
+
         Raises
         ------
         ShardLostError
@@ -60,8 +62,13 @@ class Holdings:
         owned, place = Owned.take(self.store, *part, policy, owner)
         del self.refused[partition]
         owned.number = partition
-        self.owned[partition] = owned
         owned.next_offset = self.source.start(partition, place)
+        if place is None:
+            with self._ours(owned):
+                owned.begin_saving(self.source.notes(partition))
+                owned.finish_saving(self.store)
+            self.source.commit({partition: owned.saved_offset})
+        self.owned[partition] = owned
         begin = place and self.source.describe(partition, place.next_offset)
         at = begin or "its start"
         log.info("claimed %s/%d, epoch %d, going on at %s", *part, owned.claim.epoch, at)

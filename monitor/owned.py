@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 ANY: Final = "any detector"
 """What an event was not judged for that could not be learned."""
 NOT_SAVED: Final = -1
-"""Below every offset: the first checkpoint saves even where nothing was read yet."""
+"""Below every offset: of a shard of which not even is stored where reading began."""
 
 
 @dataclass(slots=True)
@@ -42,7 +42,7 @@ class Owned:
     saved_offset
         `next_offset` as the last checkpoint has it.
     watermark_s
-        Log time of the newest record, in seconds since the epoch.
+        Log time of the newest record, in seconds since the epoch; no later than it was read.
     pending
         Directives stamped further on in the log, to be applied again when it is fed to there.
     applied
@@ -71,7 +71,7 @@ class Owned:
     def take(
         cls, store: Store, source: str, partition: int, policy: Policy, owner: str
     ) -> tuple["Owned", Place | None]:
-        """Claim a shard; returns it and its last place, None where nothing was read before.
+        """Claim a shard; returns it and its last place, None where reading never began.
 
         Raises
         ------

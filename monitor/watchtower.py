@@ -8,7 +8,6 @@ from math import inf
 from typing import Final, Protocol
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
 from baselines.event import ActionEvent
 from detectors.finding import Anomaly, Finding, Severity
@@ -16,7 +15,7 @@ from monitor.ledger import trips
 from monitor.ledger.tries import count_tries
 from monitor.sources import Part, Source, SourceError
 from monitor.store import Store
-from monitor.store.engine import reason
+from monitor.store.engine import STORE_ERRORS, reason
 from monitor.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -62,20 +61,28 @@ class Watchtower:
     silent_after_s: float
     followed: dict[str, trips.Watched] = field(default_factory=dict)
     watches: dict[str, dict[int, Watch]] = field(default_factory=dict)
-    _looked_at_s: float = 0.0
+    _looked_at_s: float = -inf
     _look_every_s: float = LOOK_EVERY_S
-    _reported_at_s: float = 0.0
+    _reported_at_s: float = -inf
 
     def look(
         self, store: Store, source: Source, owned: Mapping[int, Reading], now_s: float
     ) -> None:
-        """Bring the watches up to the ledger, now and then."""
+        """Bring the watches up to the ledger, now and then.
+
+        Parameters
+        ----------
+        store, source, owned
+            Where the trips are, and what is read.
+        now_s
+            Of the monotonic clock: while another is set back, nobody would be followed.
+        """
         if now_s - self._looked_at_s >= self._look_every_s:
             self._looked_at_s, began_s = now_s, time.monotonic()
             try:
                 with store.read() as ledger:
                     followed = trips.watched(ledger)
-            except DBAPIError as error:
+            except STORE_ERRORS as error:
                 log.error("cannot read trips from %s: %s", store.url, reason(error))
                 return
             self.followed = {trip.agent_id: trip for trip in followed}
@@ -138,9 +145,23 @@ class Watchtower:
         self.watches = {agent_id: of for agent_id, of in self.watches.items() if of}
 
     def see(
-        self, source: Source, partition: int, event: ActionEvent, offset: int, log_s: float
+        self,
+        source: Source,
+        partition: int,
+        event: ActionEvent,
+        offset: int,
+        log_s: float,
+        now_s: float,
     ) -> None:
-        """Take in an event of an agent that is followed."""
+        """Take in an event of an agent that is followed.
+
+        Parameters
+        ----------
+        source, partition, event, offset, log_s
+            The event, its place, and its time in the log, which may be one that a producer gave.
+        now_s
+            When it was read: silence is counted from there if its log time is yet to come.
+        """
         watches = self.watches.setdefault(event.agent_id, {})
         watch = watches.get(partition)
         if watch is None:  # not where its key belongs: it was keyed otherwise, or the topic grew
@@ -148,6 +169,7 @@ class Watchtower:
             watch = self._follow(self.followed[event.agent_id], partition, homes, source)
             watches[partition] = watch
         watch.see(event, offset, log_s, self.allowed_skew_s)
+        watch.last_effective_log_s = min(watch.last_effective_log_s, now_s)
 
     def has_news(self, now_s: float = inf) -> bool:
         """Whether there is anything for the ledger that should be there by now.
@@ -155,7 +177,8 @@ class Watchtower:
         Parameters
         ----------
         now_s
-            If given, what is only counted waits until the last counts are `COUNT_EVERY_S` old.
+            Of the monotonic clock. If given, what is only counted waits until the last counts are
+            `COUNT_EVERY_S` old.
         """
         counts_wait = now_s < self._reported_at_s + COUNT_EVERY_S
         return any(w.is_urgent if counts_wait else w.has_news for w in self._each())
@@ -173,7 +196,7 @@ class Watchtower:
         breaches = []
         for watch in self._each():
             if watch.effective:
-                trips.record_watch(
+                is_counted = trips.record_watch(
                     ledger,
                     watch.trip_id,
                     place=watch.place,
@@ -184,8 +207,9 @@ class Watchtower:
                     receivers=receivers,
                     now_s=now_s,
                 )
-                part = source.part(watch.partition)
-                breaches += [_breach(watch, part, *seen) for seen in watch.effective]
+                if is_counted:  # not after a restore that was not seen yet
+                    part = source.part(watch.partition)
+                    breaches += [_breach(watch, part, *seen) for seen in watch.effective]
             if watch.now_silent and not watch.silent:
                 trips.mark_silent(
                     ledger, watch.trip_id, place=watch.place, places=watch.homes,
@@ -194,9 +218,15 @@ class Watchtower:
         return breaches
 
     def reported(self, now_s: float) -> None:
-        """What was reported is stored; count from there, and see soon what was ordered with it."""
+        """What was reported is stored; count from there, and see soon what was ordered with it.
+
+        Parameters
+        ----------
+        now_s
+            Of the monotonic clock.
+        """
         if self._look_every_s == LOOK_EVERY_S:
-            self._looked_at_s = 0.0
+            self._looked_at_s = -inf
         self._reported_at_s = now_s
         for watch in self._each():
             watch.silent = watch.now_silent or (watch.silent and not watch.effective)

@@ -151,7 +151,7 @@ class Worker:
         read_at_s = time.time()
         changed = self._reassign()
         # Before the batch: what an agent did that was cut off while nobody read counts, too.
-        self.watchtower.look(self.store, self.source, self.owned, read_at_s)
+        self.watchtower.look(self.store, self.source, self.owned, time.monotonic())
         found: dict[int, list[Anomaly]] = {}
         for chunk in chunks:
             owned = self.owned.get(chunk.partition)
@@ -159,7 +159,7 @@ class Worker:
             if owned is not None and chunk.partition not in changed:
                 found[chunk.partition] = self._consume(owned, chunk)
         self.watchtower.judge(self.owned)
-        if any(found.values()) or self.watchtower.has_news(read_at_s):
+        if any(found.values()) or self.watchtower.has_news(time.monotonic()):
             self._durably(lambda: self._record(found, read_at_s))
         if self._holdings.under_way():
             self._go_on_saving()
@@ -211,7 +211,7 @@ class Worker:
 
     def _reassign(self) -> set[int]:
         """Follow the assignment; returns the partitions that came or went."""
-        lost, assigned = self.source.take_lost(), self.source.take_assigned()
+        lost, assigned = self.source.take_changes()
         for partition in lost:
             if self._holdings.let_go(partition):
                 part = self.source.part(partition)
@@ -242,15 +242,16 @@ class Worker:
         if missing := owned.absent(needed):
             self._durably(lambda: owned.admit(self.store, missing))
         feed, followed = owned.feed, self.watchtower.followed
-        kept_at_s = time.time() if self.keeps_history else None
+        now_s = max(time.time(), owned.watermark_s)  # no record is later, whatever a producer says
+        kept_at_s = now_s if self.keeps_history else None
         found: list[Anomaly] = []
         for event, raw, offset, log_s in events:
             if anomalies := feed(event, raw, offset, log_s, kept_at_s):
                 found.extend(anomalies)
             if followed and event.agent_id in followed:
-                self.watchtower.see(self.source, owned.number, event, offset, log_s)
+                self.watchtower.see(self.source, owned.number, event, offset, log_s, now_s)
         if events:
-            owned.watermark_s = max(owned.watermark_s, events[-1][3])
+            owned.watermark_s = max(owned.watermark_s, min(events[-1][3], now_s))
             homes = self.source.partitions_of(events[-1][0].agent_id)
             self.pulse.see(events, part, [self.source.part(home) for home in homes])
         if self.roundup is not None and self.roundup.holds:
@@ -289,7 +290,7 @@ class Worker:
             breaches = self.watchtower.report(ledger, self.source, self.response.receivers, now_s)
             every = [a for partition in involved for a in mine.get(partition, ())]
             intake.record(ledger, [*every, *breaches], self.response, now_s, read_at_s)
-        self.watchtower.reported(now_s)
+        self.watchtower.reported(time.monotonic())
         self.on_ledger()
 
     def _durably(self, act: Callable[[], ResultT]) -> ResultT | None:

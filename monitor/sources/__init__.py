@@ -69,14 +69,17 @@ class Gone(NamedTuple):
     last: str = ""
 
 
+class Changes(NamedTuple):
+    """Partitions that came or went; one that was lost and came back is in both lists."""
+
+    lost: Sequence[int]
+    assigned: Sequence[int]
+
+
 class Whole:
     """What a source is alike that nobody hands out in parts: one daemon reads it."""
 
     gone = Gone()
-
-    def take_lost(self) -> list[int]:
-        """Nothing is ever lost."""
-        return []
 
     def is_ours(self, partition: int) -> bool:
         """Nobody says so: the latest claim decides."""
@@ -108,12 +111,8 @@ class Source(Protocol):
         """
         ...
 
-    def take_assigned(self) -> list[int]:
-        """Partitions that became ours since the last call; nothing of them is polled yet."""
-        ...
-
-    def take_lost(self) -> list[int]:
-        """Partitions that are no longer ours since the last call."""
+    def take_changes(self) -> Changes:
+        """What changed since the last call; of what was assigned nothing is polled yet."""
         ...
 
     def is_ours(self, partition: int) -> bool:
@@ -126,8 +125,8 @@ class Source(Protocol):
         Returns
         -------
         int
-            The offset that it begins at. Saved by the first checkpoint, so that a restart before
-            the first record begins there again and not at a later end.
+            The offset that it begins at. Who gave no place saves it before anything is read, so
+            that a restart begins there again and not at a later end.
 
         Raises
         ------

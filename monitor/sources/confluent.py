@@ -5,7 +5,9 @@ ahead; what it has fetched of a partition that is paused or sought elsewhere it 
 """
 
 import logging
+import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from math import inf
 from typing import Any, Final, NamedTuple
 
 from monitor import confluent_client, kafka_client
@@ -17,6 +19,8 @@ from monitor.sources.kafka import MAX_POLL_RECORDS
 
 _NONE: Final = -1001
 """No offset, in librdkafka's terms."""
+_ASK_AGAIN_S: Final = 10.0
+"""An answer that does not come may hold up the worker each time that it is asked for."""
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +67,8 @@ class ConfluentSource(GroupSource):
         """Of the partitions that are ours: what `poll` returns next."""
         self._gone: set[int] = set()
         """Partitions of which Kafka does not have that any more."""
-        self._counts: dict[str, int] = {}
+        self._ask_at_s: dict[str, float] = {}
+        """By topic: when to ask how many partitions it has; at once where there is none."""
         self._failure: Any = None
         callbacks = {"error_cb": self._on_error, "on_commit": self._on_commit}
         try:
@@ -130,7 +135,7 @@ class ConfluentSource(GroupSource):
         consumer.incremental_assign([self._place(there, 0) for there in places])
         consumer.pause(list(places))
         self._positions |= {self._topics.number(there): 0 for there in places}
-        self._counts.clear()  # perhaps there are more partitions now
+        self._ask_at_s.clear()  # perhaps there are more partitions now
         self._mark_assigned(places)
 
     def _on_lost(self, consumer: Any, places: Iterable[Any]) -> None:
@@ -165,13 +170,8 @@ class ConfluentSource(GroupSource):
     def _leave_gaps(self) -> None:
         """Go on where records are; asked again by the next `poll` while Kafka does not say."""
         for number in sorted(self._gone):
-            there, position = self._topics.partition(number), self._positions[number]
             try:
-                first, end = self._bounds(there)
-                if first <= position <= end:  # told of where it read before it was sought there
-                    self._seek(there, position)
-                else:
-                    self._go_on_after_gap({there: position})
+                self._go_on_after_gap({self._topics.partition(number): self._positions[number]})
             except self.errors as error:
                 self._on_error(error.args[0])
             else:
@@ -213,10 +213,13 @@ class ConfluentSource(GroupSource):
         return found
 
     def _partitions(self, topic: str) -> int:
-        if topic not in self._counts:
-            told = self._consumer.list_topics(topic, timeout=self._timeout_s).topics[topic]
-            self._counts[topic] = len(told.partitions)
-        return self._counts[topic]
+        if time.monotonic() < self._ask_at_s.get(topic, 0.0):
+            return 0  # it was told, or nobody answered a moment ago
+        self._ask_at_s[topic] = time.monotonic() + self._timeout_s + _ASK_AGAIN_S
+        told = self._consumer.list_topics(topic, timeout=self._timeout_s).topics[topic]
+        if told.partitions:
+            self._ask_at_s[topic] = inf
+        return len(told.partitions)
 
     def _place(self, there: Any, offset: int = _NONE) -> Any:
         return self._library.TopicPartition(there.topic, there.partition, offset)

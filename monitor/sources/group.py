@@ -14,7 +14,7 @@ from typing import Any
 from monitor import kafka_client
 from monitor.config_source import KafkaConfig, SourceConfig
 from monitor.kafka_client import Partition
-from monitor.sources import Chunk, Gone, Part, Place, SourceAwayError, SourceError
+from monitor.sources import Changes, Chunk, Gone, Part, Place, SourceAwayError, SourceError
 from monitor.sources.partition import partition_for
 from monitor.sources.topics import Topics
 
@@ -63,6 +63,8 @@ class GroupSource(ABC):
                     )
         except kafka_client.KafkaClientError as error:
             raise SourceError(str(error)) from None
+        self._counts = dict(self._began_with)
+        """How many partitions topics have, as last told."""
 
     @abstractmethod
     def poll(self, timeout_s: float) -> list[Chunk]:
@@ -98,7 +100,7 @@ class GroupSource(ABC):
 
     @abstractmethod
     def _partitions(self, topic: str) -> int:
-        """How many partitions a topic has."""
+        """How many partitions a topic has, or `errors`; 0 where the client does not know now."""
 
     @abstractmethod
     def _is_transient(self, error: Exception) -> bool:
@@ -108,17 +110,12 @@ class GroupSource(ABC):
     def _explain(self, error: Exception) -> str:
         """An error in one line: which broker, what went wrong, what to do."""
 
-    def take_assigned(self) -> list[int]:
-        """See `Source.take_assigned`."""
-        with self._marks:
-            taken, self._assigned = sorted(self._assigned), set()
-        return taken
-
-    def take_lost(self) -> list[int]:
-        """See `Source.take_lost`. One that was lost and came back is in both lists."""
-        with self._marks:
-            taken, self._lost = sorted(self._lost), set()
-        return taken
+    def take_changes(self) -> Changes:
+        """See `Source.take_changes`."""
+        with self._marks:  # at once, as one may be lost and come back in between
+            changes = Changes(sorted(self._lost), sorted(self._assigned))
+            self._lost, self._assigned = set(), set()
+        return changes
 
     def is_ours(self, partition: int) -> bool:
         """See `Source.is_ours`; where no broker answers, nobody knows whose it is by now."""
@@ -193,7 +190,7 @@ class GroupSource(ABC):
         """See `Source.partitions_of`; holds where producers key by agent with the default."""
         return [
             self._topics.number(
-                kafka_client.partition(topic, partition_for(agent_id, self._partitions(topic)))
+                kafka_client.partition(topic, partition_for(agent_id, self._count(topic)))
             )
             for topic in self._topics.names
         ]
@@ -206,6 +203,14 @@ class GroupSource(ABC):
         """See `Source.describe`."""
         there = self._topics.partition(partition)
         return f"topic {there.topic}, partition {there.partition}, offset {offset}"
+
+    def _count(self, topic: str) -> int:
+        """How many partitions a topic has, or had: the broker may be away, the topic deleted."""
+        try:
+            self._counts[topic] = self._partitions(topic) or self._counts[topic]
+        except self.errors as error:
+            log.warning("number of partitions, kept as last told: %s", self._explain(error))
+        return self._counts[topic]
 
     def _no_answer(self, error: Exception) -> SourceError:
         kind = SourceAwayError if self._is_transient(error) else SourceError
@@ -226,7 +231,10 @@ class GroupSource(ABC):
             self._lost |= numbers
 
     def _go_on_after_gap(self, wanted: Mapping[Partition, int]) -> None:
-        """Seek past records that Kafka deleted unread, and say how many there were."""
+        """Seek past records that Kafka deleted unread, and say how many there were.
+
+        What Kafka has all the same is read on: it was missed where one read before a seek.
+        """
         first, end = self._first_offsets(wanted.keys()), self._end_offsets(wanted.keys())
         for place, offset in wanted.items():
             name = f"topic {place.topic} partition {place.partition}"
@@ -235,6 +243,9 @@ class GroupSource(ABC):
                     f"{name} ends at offset {end[place]}, and was read up to {offset} before: it "
                     "was deleted and made again, or lost records; set source.topic to a new name"
                 )
+            if offset >= first[place]:
+                self._seek(place, offset)
+                continue
             count = first[place] - offset
             which = f"{name}: offsets {offset} to {first[place] - 1} ({count})"
             self.gone = Gone(self.gone.records + count, which)

@@ -121,7 +121,9 @@ class KafkaSource(GroupSource):
         return self._consumer.end_offsets(list(places), self._timeout_ms)
 
     def _partitions(self, topic: str) -> int:
-        return len(self._consumer.partitions_for_topic(topic))
+        # `partitions_for_topic` would wait for a topic that was deleted, for as long as it takes.
+        known = self._consumer._cluster._partitions  # type: ignore[attr-defined] # noqa: SLF001
+        return len(known.get(topic, ()))
 
     def _is_transient(self, error: Exception) -> bool:
         return kafka_client.is_transient(error)

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from monitor.config import state_dir
 from monitor.config_source import SourceConfig
-from monitor.sources import Chunk, Part, Place, SourceError, Whole
+from monitor.sources import Changes, Chunk, Part, Place, SourceError, Whole
 from monitor.sources.lines import READ_BYTES, Line, LineSplitter, end_of_last_line
 from monitor.sources.rotation import HEAD_BYTES, FileMark, find, open_file, written_after
 
@@ -87,10 +87,10 @@ class LogFileSource(Whole):
                 return []
             time.sleep(min(left_s, _STEP_S))
 
-    def take_assigned(self) -> list[int]:
-        """See `Source.take_assigned`: its one partition, once."""
+    def take_changes(self) -> Changes:
+        """See `Source.take_changes`: its one partition comes once, and never goes."""
         taken, self._assigned = self._assigned, []
-        return taken
+        return Changes([], taken)
 
     def start(self, partition: int, place: Place | None) -> int:
         """See `Source.start`. A place without notes is from before the file was there."""

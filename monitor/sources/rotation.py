@@ -8,6 +8,8 @@ from typing import Any, Final, NamedTuple, Self
 
 HEAD_BYTES: Final = 256
 """A file is known again by the digest of so many first bytes: inode numbers are given out anew."""
+REJECTED: Final = ".rejected"
+"""Follows the log's name in that of its dead letters, rotated or not: `a.rejected.jsonl`."""
 
 
 class FileMark(NamedTuple):
@@ -90,7 +92,8 @@ def rotated(path: Path) -> Iterator[Path]:
         if (
             name != path.name
             and (name.startswith((f"{path.name}.", f"{path.name}-")) or dated)
-            and not name.endswith((".gz", ".bz2", ".xz", ".zst", ".rejected.jsonl"))
+            and REJECTED not in name.removeprefix(path.stem)
+            and not name.endswith((".gz", ".bz2", ".xz", ".zst"))
             and entry.is_file()
         ):
             yield Path(entry.path)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from monitor.sources import Chunk, Part, Place, SourceError, Whole
+from monitor.sources import Changes, Chunk, Part, Place, SourceError, Whole
 from monitor.sources.lines import READ_BYTES, Line, LineSplitter
 
 PARTITION: Final = 0
@@ -56,10 +56,10 @@ class StdinSource(Whole):
             records = self._read()
         return [Chunk(PARTITION, records, self._next)] if records else []
 
-    def take_assigned(self) -> list[int]:
-        """See `Source.take_assigned`: its one partition, once."""
+    def take_changes(self) -> Changes:
+        """See `Source.take_changes`: its one partition comes once, and never goes."""
         taken, self._assigned = self._assigned, []
-        return taken
+        return Changes([], taken)
 
     def start(self, partition: int, place: Place | None) -> int:
         """Begin with the next line that comes, numbered from `place` on."""

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from monitor.config import StoreConfig, state_dir
 from monitor.errors import TripswitchError
@@ -22,6 +23,27 @@ ABANDONED_S: Final = 20.0
 LOCK_WAIT_S: Final = 15.0
 """A wait for a lock ends after so long, and the daemon tries again. Less than `ABANDONED_S`: else,
 of a process that froze, threads that wait would come into the lock one by one, and rest with it."""
+
+
+STORE_AWAY: Final = (OperationalError, InterfaceError, PoolTimeoutError)
+"""What a store raises that cannot be reached, or has no connection free: later it may work."""
+STORE_ERRORS: Final = (DBAPIError, PoolTimeoutError)
+"""Whatever a store raises; `reason` makes one line of it."""
+
+_PATIENCE: Final = {
+    "connect_timeout": 10,  # s
+    "keepalives_idle": 10,  # s without a word until the host is asked whether it is there,
+    "keepalives_interval": 5,  # s until it is asked again,
+    "keepalives_count": 3,  # and so often
+    "tcp_user_timeout": 20_000,  # ms until it has to have taken what was sent
+}
+"""A host that vanished says nothing, and Linux by itself waits for it for 15 minutes to two hours.
+That of a database which is slow, or frozen, still answers: there a query is waited for."""
+
+_CONNECTIONS_KEPT: Final = 5
+_CONNECTIONS_AT_MOST: Final = 50
+"""More than one process has threads that use the store at once, so that none waits for another's:
+`serve` has 26 of its own, and one for each of its 16 drivers that settles what a point answered."""
 
 
 class StoreError(TripswitchError):
@@ -66,9 +88,7 @@ class Store:
                     state = _sqlite(_beside(url), synchronous="NORMAL")
                     opened.callback(state.dispose)
                 else:
-                    ledger = state = create_engine(
-                        url, pool_pre_ping=True, connect_args={"connect_timeout": 10}
-                    )
+                    ledger = state = _engine(url, pool_pre_ping=True, connect_args=_patience(url))
                     opened.callback(ledger.dispose)
                     event.listen(ledger, "connect", _end_what_lasts)
                     # Rows are inserted by statements of many, and what is no insert one by one.
@@ -101,8 +121,8 @@ class Store:
 
         Raises
         ------
-        sqlalchemy.exc.DBAPIError
-            Whatever the database says; `reason` makes one line of it.
+        sqlalchemy.exc.DBAPIError, sqlalchemy.exc.TimeoutError
+            Whatever the database says, or that no connection came free: `STORE_ERRORS`.
         """
         turn = self._turns.turn(first=first) if self.is_sqlite else contextlib.nullcontext()
         with turn, self._transaction(self._ledger) as connection:
@@ -181,17 +201,28 @@ def _url(config: StoreConfig) -> URL:
     return url
 
 
+def _patience(url: URL) -> dict[str, int]:
+    """How long a connection is waited for, but for what the store's URL says itself."""
+    return {name: value for name, value in _PATIENCE.items() if name not in url.query}
+
+
 def _beside(url: URL) -> URL:
     """The state file's URL: `ledger.db` -> `ledger-state.db`."""
     path = Path(url.database or "ledger.db")
     return url.set(database=str(path.with_name(f"{path.stem}-state{path.suffix}")))
 
 
+def _engine(url: URL, **options: Any) -> Engine:
+    """With a pool that keeps some connections, and opens more while they are needed."""
+    more = _CONNECTIONS_AT_MOST - _CONNECTIONS_KEPT
+    return create_engine(url, pool_size=_CONNECTIONS_KEPT, max_overflow=more, **options)
+
+
 def _sqlite(url: URL, *, synchronous: str) -> Engine:
     if url.database in (None, "", ":memory:"):
         raise StoreError("SQLite in memory would forget everything; name a file")
     Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
+    engine = _engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: sqlite3.Connection, _record: Any) -> None:

@@ -134,7 +134,7 @@ def assigned(source: Source) -> list[int]:
     partitions: list[int] = []
 
     def complete(_: list[Chunk]) -> bool:
-        partitions.extend(source.take_assigned())
+        partitions.extend(source.take_changes().assigned)
         return source.partitions_of(AGENT)[0] in partitions
 
     assert until(source, complete) == []
@@ -237,8 +237,7 @@ def test_commit_never_raises_and_nobody_else_takes_what_is_ours(source: Source) 
     begin(source)
     source.commit({source.partitions_of(AGENT)[0]: 0})
     source.poll(0.1)
-    assert source.take_lost() == []
-    assert source.take_assigned() == []
+    assert source.take_changes() == ([], [])
 
 
 def test_a_place_is_told_in_words(rig: Rig, source: Source) -> None:

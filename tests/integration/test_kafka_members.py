@@ -49,8 +49,7 @@ def test_a_member_with_a_name_restarts_and_nobody_else_notices(
         assert time.monotonic() < deadline
         again.step()
         assert second.source.poll(0.05) == []
-        assert second.source.take_lost() == []
-        assert second.source.take_assigned() == []
+        assert second.source.take_changes() == ([], [])
     assert second.started == before
     again.source.close()
     second.source.close()
@@ -108,7 +107,7 @@ def test_a_rebalance_is_told_and_nothing_waits_for_the_broker(
         told.start()
         told.join(WAIT_S)
         assert not told.is_alive(), "it asks the broker, and waits"
-        assert source.take_lost() == source.take_assigned() == list(range(PARTITIONS))
+        assert source.take_changes() == (list(range(PARTITIONS)), list(range(PARTITIONS)))
     finally:
         kafka.thaw()
     source.close()

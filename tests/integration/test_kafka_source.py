@@ -74,8 +74,8 @@ def test_a_partition_moves_only_with_start_and_from_the_given_place(
         first.step()
         # Committed nothing, `earliest` configured: whatever was read now would be a repeat.
         assert second.source.poll(0.05) == []
-        assigned |= set(second.source.take_assigned())
-        assigned -= set(second.source.take_lost())
+        changes = second.source.take_changes()
+        assigned = (assigned - set(changes.lost)) | set(changes.assigned)
     fill(producer, topic, 10)
     for _ in range(5):
         assert second.source.poll(0.05) == []
@@ -122,8 +122,7 @@ def test_lost_and_back_between_two_calls_is_both_and_waits_for_a_new_start(
         assert time.monotonic() < deadline
         chunks += source.poll(0.05)
     assert 2 not in {chunk.partition for chunk in chunks}
-    assert source.take_lost() == [2]
-    assert source.take_assigned() == [2]
+    assert source.take_changes() == ([2], [2])
     source.start(2, Place(1, {}))
     while not (chunks := source.poll(0.05)):
         assert time.monotonic() < deadline
@@ -243,7 +242,7 @@ def test_where_to_begin_is_asked_again_while_the_broker_is_away(
     while len(assigned) < PARTITIONS:
         assert time.monotonic() < deadline
         source.poll(0.05)
-        assigned += source.take_assigned()
+        assigned += source.take_changes().assigned
     kafka.freeze()
     thaw = threading.Timer(4.0, kafka.thaw)
     try:

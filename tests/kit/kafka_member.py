@@ -58,12 +58,13 @@ class Member:
 
     def step(self, places: dict[int, int] | None = None, poll_s: float = 0.05) -> None:
         chunks = self.source.poll(poll_s)
-        self.started -= set(self.source.take_lost())
+        lost, assigned = self.source.take_changes()
+        self.started -= set(lost)
         for chunk in chunks:
             if chunk.partition in self.started:
                 self.polled.append(chunk)
                 self.next_offsets[chunk.partition] = chunk.next_offset
-        for partition in self.source.take_assigned():
+        for partition in assigned:
             assert partition not in self.started
             offset = (places or {}).get(partition)
             self.source.start(partition, None if offset is None else Place(offset, {}))

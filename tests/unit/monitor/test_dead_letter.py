@@ -1,5 +1,7 @@
 import base64
+import errno
 import json
+import os
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -86,6 +88,29 @@ def test_a_full_disk_is_said_and_the_letters_are_kept_later(tmp_path: Path) -> N
     assert [document["offset"] for document in kept(path)] == [1, 2, 3]
     letters.flush()
     assert len(kept(path)) == 3
+
+
+def test_a_disk_that_cannot_be_read_is_said_and_the_letters_are_kept_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "events.rejected.jsonl"
+    letters = FileDeadLetters(path)
+    for offset in (1, 2):
+        letters.put(letter(offset))
+        if offset == 1:
+            letters.flush()
+    open_files = len(os.listdir("/proc/self/fd"))
+
+    def fail(_fd: int, _length: int, _offset: int) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as broken:
+        broken.setattr("monitor.sources.lines.os.pread", fail)
+        with pytest.raises(DeadLetterError, match="Input/output error"):
+            letters.flush()
+    assert len(os.listdir("/proc/self/fd")) == open_files
+    letters.flush()
+    assert [document["offset"] for document in kept(path)] == [1, 2]
 
 
 def test_half_a_line_of_a_killed_run_is_cut_off(tmp_path: Path) -> None:

@@ -93,8 +93,8 @@ def test_half_a_line_waits_for_its_newline(path: Path, reader: Reader) -> None:
 def test_nothing_is_read_before_start_nor_while_held(path: Path) -> None:
     append(path, "one\n")
     source = LogFileSource(path)
-    assert source.take_assigned() == [0]
-    assert source.take_assigned() == []
+    assert source.take_changes() == ([], [0])
+    assert source.take_changes() == ([], [])
     assert source.poll(0) == []
     source.hold(True)
     source.start(0, None)
@@ -197,6 +197,21 @@ def test_rotations_while_down_are_caught_up_with(path: Path, reader: Reader) -> 
     append(path.with_name("events.rejected.jsonl"), "a dead letter\n")
     reader.restart()
     assert reader.read() == ["two", "three", "four"]
+
+
+@pytest.mark.parametrize(
+    "name", ["events.rejected-20261122.jsonl", "events.rejected.20261122.jsonl"]
+)
+def test_dead_letters_that_were_rotated_are_no_part_of_the_log(
+    path: Path, reader: Reader, name: str
+) -> None:
+    append(path, "one\n")
+    assert reader.read() == ["one"]
+    rename(path, "events-20261121.jsonl", 100)
+    append(path.with_name(name), "a dead letter\n")
+    append(path, "two\n")
+    reader.restart()
+    assert reader.read() == ["two"]
 
 
 def test_a_lost_file_is_said_and_the_newer_ones_are_read(

@@ -2,6 +2,7 @@ import json
 import random
 import time
 from collections.abc import Callable
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -30,9 +31,15 @@ POLICY = Policy.of(Budget(200.0))
 RESPONSE = Response([], Guards(), ["terminal"], ["registry"], quiet_s=3600.0)
 
 
-def make(store: Store, log: Path, response: Response = RESPONSE, **timing: float) -> Worker:
+def make(
+    store: Store,
+    log: Path,
+    response: Response = RESPONSE,
+    source: LogFileSource | None = None,
+    **timing: float,
+) -> Worker:
     return Worker(
-        source=LogFileSource(log),
+        source=source or LogFileSource(log),
         store=store,
         dead_letters=FileDeadLetters(log.with_suffix(".rejected.jsonl")),
         policy=POLICY,
@@ -113,6 +120,22 @@ def test_what_a_producer_sends_again_after_a_restart_is_passed_over(
     assert second.counts.events + second.counts.rejected == 30
     assert second.counts.repeats == second.counts.events > 20
     assert stored(store) == before
+
+
+def test_from_the_latest_on_a_crash_before_the_first_checkpoint_passes_nothing_over(
+    store: Store, tmp_path: Path
+) -> None:
+    log = tmp_path / "events.jsonl"
+    log.write_bytes(raw_event(0) + b"\n")
+    first = make(store, log, source=LogFileSource(log, "latest"))
+    first._next_checkpoint_s = inf
+    first.step()
+    with log.open("ab") as file:
+        file.write(raw_event(1) + b"\n")
+    drain(first)
+    second = make(store, log, source=LogFileSource(log, "latest"))
+    drain(second)
+    assert first.counts.events == second.counts.events == 1
 
 
 def test_a_second_owner_stops_the_first(store: Store, tmp_path: Path) -> None:
