@@ -50,8 +50,18 @@ def restore(
         If the agent was never cut off.
     """
     check_order(agent, reason)
+    lasts_s = config.trip.probation_s if probation_s is None else probation_s
     with store.read() as ledger:
         now = _standing(ledger, agent)
+        is_held = ledger.execute(hold.covering(agent)).first() is not None
+        if is_held and (now is None or now.state not in BLOCKED):
+            return {  # the hold has not come to it yet
+                **_beginning("restore", agent, now, True, config),
+                "trip_id": _TRIP,
+                "probation_s": lasts_s,
+                "grants": _valid_grants(ledger, agent),
+                "points": [],
+            }
         if now is None or now.trip_id is None:
             raise NotFoundError(
                 f"agent {agent!r:.200} was never cut off: nothing to restore; `tripswitch trips` "
@@ -63,7 +73,7 @@ def restore(
         return {
             **_beginning("restore", agent, now, is_new, config),
             "trip_id": trip.trip_id,
-            "probation_s": config.trip.probation_s if probation_s is None else probation_s,
+            "probation_s": lasts_s,
             "grants": _grants_of_trip(ledger, agent, trip.trip_id) if is_new else [],
             "points": _told(names, "restore", agent, now, reason, by, trip.trip_id),
         }

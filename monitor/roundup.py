@@ -79,8 +79,8 @@ class Roundup:
         """Cut off, or give back, every member that waits for it; returns how many there were."""
         self._enrol_met(one.hold_id)
         done = 0
-        while time.monotonic() < deadline_s and self._waits(one):
-            done += self._batch(one)
+        while time.monotonic() < deadline_s and self._waits(one.hold_id):
+            done += self._batch(one.hold_id)
         return done
 
     def begin(self, one: Hold) -> int:
@@ -101,19 +101,19 @@ class Roundup:
                 holds.enrol(ledger, hold_id, new[start : start + PAGE])
             met.update(dict.fromkeys(new[start : start + PAGE], True))
 
-    def _waits(self, one: Hold) -> bool:
+    def _waits(self, hold_id: str) -> bool:
         with self._store.read() as ledger:
-            return hold.has_work(ledger, one.hold_id)
+            return hold.has_work(ledger, hold_id)
 
-    def _batch(self, one: Hold) -> int:
+    def _batch(self, hold_id: str) -> int:
         with self._store.ledger() as ledger:
-            if one.lifted_at is not None:
+            if hold.get(ledger, hold_id).lifted_at is not None:  # by now, perhaps by somebody else
                 return holds.give_back(
-                    ledger, one.hold_id, receivers=self._receivers, now_s=time.time()
+                    ledger, hold_id, receivers=self._receivers, now_s=time.time()
                 )
             return holds.cut_off(
                 ledger,
-                one.hold_id,
+                hold_id,
                 points=self._points,
                 receivers=self._receivers,
                 now_s=time.time(),

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, insert, select, update
 from alerting.killswitch import is_person
 from baselines.event import MAX_NAME_CHARS
 from monitor.errors import NotFoundError, UsageError
-from monitor.ledger import audit
+from monitor.ledger import audit, tokens
 from monitor.store.schema import approvals
 from monitor.store.sql import storable
 
@@ -142,7 +142,8 @@ def decide(
     if now_s >= found.expires_at:
         late_s = now_s - found.expires_at
         raise UsageError(f"approval {approval_id} ran out {late_s:.0f} s ago: ask again")
-    if approve and found.kind in SECOND_PERSON and may_be_one_person(by, found.asked_by):
+    takes_another = approve and found.kind in SECOND_PERSON
+    if takes_another and may_be_one_person(connection, by, found.asked_by):
         raise UsageError(
             f"{found.asked_by} asked for {approval_id}, and {by} may be the same person: "
             "a second one has to approve it"
@@ -193,13 +194,20 @@ def about(approval: Approval) -> str:
     return f"role:{approval.subject}" if approval.kind == "kill_role" else approval.subject
 
 
-def may_be_one_person(one: str, other: str) -> bool:
+def may_be_one_person(connection: Connection, one: str, other: str) -> bool:
     """Whether two actors need not be two persons.
 
     Whoever became another user of the system, as `os:root via os:alice`, is both of them; and
-    `os:root` by itself may be any of its users. That two names of different systems are one
-    person's cannot be told here.
+    `os:root` by itself may be any of its users. Whoever made a token has seen its secret, and may
+    use it. Two tokens of one maker are two persons': so an admin makes them for others. That two
+    names of different systems are one person's cannot be told here.
     """
+    ours, theirs = tokens.makers(connection, one), tokens.makers(connection, other)
+    pairs = [(one, other), *((maker, other) for maker in ours), *((one, maker) for maker in theirs)]
+    return any(_share_a_person(*pair) for pair in pairs)
+
+
+def _share_a_person(one: str, other: str) -> bool:
     ours, theirs = set(one.split(" via ")), set(other.split(" via "))
     if ours & theirs:
         return True

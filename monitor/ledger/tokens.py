@@ -21,6 +21,7 @@ from monitor.store.schema import tokens
 
 PREFIX: Final = "tsw_"
 """By which scanners of source code find a secret that leaked."""
+_ACTOR: Final = "token:"
 _SECRET_BYTES: Final = 32
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _BY_DIGEST: Final = select(tokens).where(tokens.c.digest == bindparam("of_digest"))
@@ -59,7 +60,7 @@ class Token:
     @property
     def actor(self) -> str:
         """Its name in the audit."""
-        return f"token:{self.name}"
+        return f"{_ACTOR}{self.name}"
 
     def is_valid(self, now_s: float) -> bool:
         """Whether it is neither revoked nor expired."""
@@ -153,6 +154,18 @@ def get(connection: Connection, name: str) -> Token:
     if token is None:
         raise NotFoundError(f"no token {name!r:.80}; `tripswitch token list` lists them")
     return token
+
+
+def makers(connection: Connection, actor: str) -> list[str]:
+    """Who made the token that an actor is, who made that one's token, and so on to a person."""
+    found: list[str] = []
+    while actor.startswith(_ACTOR):
+        token = _by_name(connection, actor.removeprefix(_ACTOR))
+        if token is None or token.created_by in found:  # in a circle: somebody changed the table
+            break
+        actor = token.created_by
+        found.append(actor)
+    return found
 
 
 def list_tokens(connection: Connection) -> list[Token]:

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, bindparam, case, func, select, update
+from sqlalchemy import Connection, bindparam, case, func, or_, select, update
 
+from alerting.killswitch import BLOCKED
 from monitor.ledger import audit
-from monitor.store.schema import trips, watches
+from monitor.store.schema import agents, trips, watches
 from monitor.store.sql import advance
 
 _SEEN_TO: Final = (
@@ -14,10 +15,23 @@ _SEEN_TO: Final = (
     .where(watches.c.trip_id == bindparam("of_trip"), watches.c.place == bindparam("of_place"))
     .scalar_subquery()
 )
+# Not after a restore that whoever watched it has not seen yet.
+_IS_CUT_OFF: Final = (
+    select(agents.c.agent_id)
+    .where(
+        agents.c.trip_id == bindparam("of_trip"),
+        or_(*(agents.c.state == state for state in sorted(BLOCKED))),
+    )
+    .exists()
+)
 _EARLY_AT: Final = bindparam("early_at", type_=trips.c.last_early_at.type)
 _COUNT: Final = (
     update(trips)
-    .where(trips.c.trip_id == bindparam("of_trip"), func.coalesce(_SEEN_TO, 0) < bindparam("to"))
+    .where(
+        trips.c.trip_id == bindparam("of_trip"),
+        func.coalesce(_SEEN_TO, 0) < bindparam("to"),
+        _IS_CUT_OFF,
+    )
     .values(
         early_count=trips.c.early_count + bindparam("more_early"),
         last_early_at=case(
@@ -52,7 +66,8 @@ class Tries(NamedTuple):
 def count_tries(connection: Connection, tries: Sequence[Tries]) -> None:
     """Add what was counted since the last call, of any number of trips at once.
 
-    What reaches no further than what was seen there is a repeat, and changes nothing.
+    What reaches no further than what was seen there is a repeat, and changes nothing; nor does
+    what was tried under a trip that does not cut its agent off any more.
     """
     if not tries:
         return

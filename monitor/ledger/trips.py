@@ -7,19 +7,11 @@ moment the order is durable, whatever else is down; other points are driven unde
 
 import uuid
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
-from sqlalchemy import Connection, and_, or_, select, update
+from sqlalchemy import Connection, select, update
 
-from alerting.killswitch import (
-    BLOCKED,
-    OPEN,
-    Cause,
-    Direction,
-    PointState,
-    is_person,
-    step,
-)
+from alerting.killswitch import BLOCKED, Cause, Direction, PointState, is_person, step
 from monitor.errors import NotFoundError, UsageError
 from monitor.ledger import agents, audit, grants, hold
 from monitor.ledger.outcome import conclude, tell
@@ -31,6 +23,7 @@ from monitor.ledger.points import (
     settle_point,
 )
 from monitor.ledger.probation import end_probation, probation_over
+from monitor.ledger.renewal import REGISTRY, kill_again, number_above, try_now
 from monitor.ledger.takeover import NO_LEASE, take_over
 from monitor.ledger.trip import Point, Trip, automatic_since, get, list_trips
 from monitor.ledger.watching import (
@@ -70,9 +63,6 @@ __all__ = [
     "watched",
 ]
 
-REGISTRY: Final = "registry"
-"""The point that every trip has: the grants in this store."""
-
 
 def order_kill(
     connection: Connection,
@@ -93,7 +83,8 @@ def order_kill(
     """Cut an agent off, whether or not it was ever seen.
 
     An agent that is cut off already keeps its trip, and what that trip still has to do is tried
-    at once; the same evidence orders one trip at most.
+    at once. Where a hold ordered that trip and now a person orders it for this agent, lifting the
+    hold leaves it alone. The same evidence orders one trip at most.
 
     Parameters
     ----------
@@ -121,7 +112,10 @@ def order_kill(
     agent = agents.lock(connection, agent_id, now_s)
     if agent.trip_id is not None and agent.state in BLOCKED:
         number_above(connection, agent_id, after_seq, now_s)
-        _try_now(connection, agent.trip_id, now_s)
+        if hold_id is None and is_person(ordered_by):
+            kill_again(connection, agent.trip_id, reason=reason, ordered_by=ordered_by,
+                       receivers=receivers, now_s=now_s)  # fmt: skip
+        try_now(connection, agent.trip_id, now_s)
         return get(connection, agent.trip_id)
     if automatic and anomaly_id is not None:
         known = select(trips.c.trip_id).where(
@@ -188,14 +182,15 @@ def order_restore(
     """Give an agent back what its trip took; a person's order, with a reason.
 
     What was still to be revoked is not tried any more. A point that is being driven right now is
-    told once that attempt has ended. An agent that is restored already keeps its trip.
+    told once that attempt has ended. An agent that is restored already keeps its trip. One that a
+    hold refuses is taken out of it, also before the hold has ordered its trip: that is done first.
 
     Raises
     ------
     UsageError
         If no person orders it, or without a reason.
     NotFoundError
-        If the agent was never cut off.
+        If the agent was never cut off, and no hold that is on is about it.
     """
     if not is_person(ordered_by):
         raise UsageError(f"only a person restores an agent, not {ordered_by!r}")
@@ -203,13 +198,15 @@ def order_restore(
         raise UsageError("a restore needs a reason")
     reason = storable(reason)
     agent = agents.lock(connection, agent_id, now_s)
+    if agent.state not in BLOCKED and _obey_hold(connection, agent_id, receivers, now_s):
+        agent = agents.lock(connection, agent_id, now_s)
     if agent.trip_id is None:
         raise NotFoundError(
             f"agent {agent_id!r:.200} was never cut off: nothing to restore; `tripswitch trips` "
             "lists who was"
         )
     if agent.state not in BLOCKED:
-        _try_now(connection, agent.trip_id, now_s)
+        try_now(connection, agent.trip_id, now_s)
         return get(connection, agent.trip_id)
     trip_id, order_seq = agent.trip_id, agent.order_seq + 1
     state = step(agent.state, Cause.RESTORE_ORDERED)
@@ -251,39 +248,26 @@ def order_restore(
     return conclude(connection, get(connection, trip_id, is_new=True), receivers, now_s)
 
 
-def number_above(
-    connection: Connection, agent_id: str, order_seq: int, now_s: float
-) -> agents.Standing:
-    """Number an agent's orders above a kill that points were told of without this store.
-
-    What its present trip still has to do, and a restore in any case, is sent again under the new
-    number: the points take all below for outdated.
-    """
-    agent = agents.lock(connection, agent_id, now_s)
-    if order_seq <= agent.order_seq:
-        return agent
-    agents.enter(connection, agent_id, agent.state, agent.since_s, order_seq=order_seq + 1)
-    point = points_table.c
-    restored = and_(point.direction == "restore", point.state == PointState.CONFIRMED)
-    connection.execute(
-        update(points_table)
-        .where(
-            point.trip_id == agent.trip_id,
-            point.point != REGISTRY,
-            or_(point.state.in_(sorted(OPEN)), restored),
-        )
-        .values(order_seq=order_seq + 1, state=PointState.PENDING, due_at=now_s, settled_at=None)
+def _obey_hold(
+    connection: Connection, agent_id: str, receivers: Sequence[str], now_s: float
+) -> bool:
+    """Order the trip of a hold that has not come to an agent yet; tells whether there is one."""
+    hold_id = connection.execute(hold.covering(agent_id)).scalars().first()
+    if hold_id is None:
+        return False
+    its = hold.get(connection, hold_id)
+    order_kill(
+        connection,
+        agent_id=agent_id,
+        reason=its.reason,
+        ordered_by=its.ordered_by,
+        automatic=False,
+        now_s=now_s,
+        points=(),  # the registry refuses it already; no other point was told
+        receivers=receivers,
+        hold_id=hold_id,
     )
-    return agents.lock(connection, agent_id, now_s)
-
-
-def _try_now(connection: Connection, trip_id: str, now_s: float) -> None:
-    """Asked again, a person does not want to wait for the next attempt."""
-    connection.execute(
-        update(points_table)
-        .where(points_table.c.trip_id == trip_id, points_table.c.state.in_(sorted(OPEN)))
-        .values(due_at=now_s)
-    )
+    return True
 
 
 def _fresh(direction: Direction, order_seq: int, state: PointState, now_s: float) -> dict[str, Any]:

@@ -93,6 +93,9 @@ def record_watch(
 ) -> bool:
     """Add what was counted since the last call; an effective action ends silence.
 
+    Of a trip that does not cut its agent off any more nothing is counted: whoever watched it has
+    not seen yet that a person restored the agent.
+
     Parameters
     ----------
     place
@@ -116,7 +119,7 @@ def record_watch(
     agents.lock(connection, before.agent_id, now_s)
     before = trip.get(connection, trip_id)
     seen = _seen(connection, trip_id, place)
-    if watched_to <= seen.watched_to:
+    if before.state not in BLOCKED or watched_to <= seen.watched_to:
         return False
     _store(connection, trip_id, place, Seen(watched_to, quiet=seen.quiet and not effective))
     first = [t for t in (before.first_effective_at, *effective) if t is not None]

@@ -1,15 +1,17 @@
 """Orders about a role or every agent, and about single ones, as tests give them."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from alerting.killswitch import AgentState
+from baselines.profile import Profile, Rules
 from monitor.ledger import agents, approvals, grants, hold, holds, trips
 from monitor.ledger.hold import Hold
 from monitor.roundup import Roundup
 from monitor.store import Store
-from monitor.store.schema import profiles
+from monitor.store.schema import outbox, profiles
 
 NOW = 1_700_000_000.0
 POINTS = ("registry",)
@@ -77,17 +79,31 @@ def progress(store: Store, one: Hold) -> hold.Progress:
         return hold.progress(ledger, one.hold_id)
 
 
-def kill(store: Store, agent_id: str) -> trips.Trip:
+def kill(
+    store: Store, agent_id: str, by: str = "os:dave", points: Sequence[str] = POINTS
+) -> trips.Trip:
     with store.ledger() as ledger:
         return trips.order_kill(
-            ledger, agent_id=agent_id, reason="its own", ordered_by="os:dave", automatic=False,
-            now_s=NOW + 1, points=POINTS, receivers=TOLD,
+            ledger, agent_id=agent_id, reason="its own", ordered_by=by, automatic=False,
+            now_s=NOW + 1, points=points, receivers=TOLD,
         )  # fmt: skip
 
 
-def restore(store: Store, agent_id: str) -> None:
+def restore(store: Store, agent_id: str) -> trips.Trip:
     with store.ledger() as ledger:
-        trips.order_restore(
+        return trips.order_restore(
             ledger, agent_id=agent_id, reason="needed", ordered_by="os:dave", now_s=NOW + 5,
             probation_s=0.0, receivers=TOLD,
         )  # fmt: skip
+
+
+def acting(agent_id: str, role: str | None) -> Profile:
+    profile = Profile(agent_id, Rules())
+    profile.role = role
+    return profile
+
+
+def headlines(store: Store) -> list[str]:
+    with store.read() as ledger:
+        docs = ledger.execute(select(outbox.c.doc).order_by(outbox.c.seq)).scalars().all()
+    return [doc.split('"headline":"')[1].split('"')[0] for doc in docs]

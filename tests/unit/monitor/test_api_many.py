@@ -69,6 +69,32 @@ def test_an_order_about_many_takes_two_tokens(
         ann.restore_many(role, "fixed")
 
 
+def test_a_token_that_one_made_for_oneself_is_no_second_person(
+    api: httpx.Client, store: Store, bob: ServerClient
+) -> None:
+    admin = token(store, Role.ADMIN, "admin")
+    made = api.post("/v1/tokens", json={"name": "two", "role": "admin"}, headers=bearer(admin))
+    with (
+        ServerClient(str(api.base_url), admin) as first,
+        ServerClient(str(api.base_url), made.json()["secret"]) as second,
+    ):
+        asked = first.kill_many(None, "INC-43")
+        with pytest.raises(UsageError, match="may be the same person"):
+            second.decide(asked["approval_id"], "me again", approve=True)
+    assert bob.holds() == []
+    assert bob.decide(asked["approval_id"], "seen it, too", approve=True)["state"] == "approved"
+
+
+def test_an_agent_that_was_never_seen_is_taken_out_of_a_hold(
+    ann: ServerClient, bob: ServerClient
+) -> None:
+    asked = ann.kill_many(None, "INC-43")
+    bob.decide(asked["approval_id"], "seen it, too", approve=True)
+    restored = ann.restore("p-9", "needed")
+    assert (restored["state"], restored["new"], restored["exit_code"]) == ("probation", True, 0)
+    assert ann.state("p-9")["holds"] == []
+
+
 def test_who_asked_may_decline_and_what_waits_no_longer_is_refused(ann: ServerClient) -> None:
     asked = ann.kill_many("payroll", "a drill")
     declined = ann.decide(asked["approval_id"], "nobody was told", approve=False)

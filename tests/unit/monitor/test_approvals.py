@@ -7,8 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitor.errors import NotFoundError, UsageError
-from monitor.ledger import approvals, audit
+from monitor.ledger import approvals, audit, tokens
 from monitor.ledger.approvals import Approval
+from monitor.ledger.tokens import Role
 from monitor.store import Store
 
 NOW = 1_700_000_000.0
@@ -95,6 +96,55 @@ def test_who_became_another_user_is_no_second_person(
             decide(store, asked.approval_id, by=second)
     else:
         assert decide(store, asked.approval_id, by=second).state == "approved"
+
+
+@pytest.mark.parametrize(
+    ("made", "asker", "second", "may_be_one"),
+    [
+        ({"two": "os:alice"}, "os:alice", "token:two", True),
+        ({"two": "os:alice"}, "token:two", "os:alice", True),
+        ({"two": "os:root via os:alice"}, "os:alice", "token:two", True),
+        ({"two": "os:root"}, "os:alice", "token:two", True),
+        ({"one": "os:carol", "two": "token:one"}, "token:one", "token:two", True),
+        ({"one": "os:carol", "two": "token:one"}, "token:two", "token:one", True),
+        ({"one": "os:alice", "two": "token:one"}, "os:alice", "token:two", True),
+        ({"one": "os:carol", "two": "os:carol"}, "token:one", "token:two", False),
+        ({"one": "os:root", "two": "os:root"}, "token:one", "token:two", False),
+        ({"one": "os:carol", "two": "token:one"}, "os:alice", "token:two", False),
+        ({"two": "os:carol"}, "os:alice", "token:two", False),
+        ({"two": "os:carol"}, "slack:U1", "token:two", False),
+    ],
+)
+def test_whoever_made_a_token_is_no_second_person_beside_it(
+    store: Store, made: dict[str, str], asker: str, second: str, may_be_one: bool
+) -> None:
+    with store.ledger() as ledger:
+        for name, by in made.items():
+            tokens.add(ledger, name=name, role=Role.ADMIN, by=by, now_s=NOW)
+    asked = ask(store, asked_by=asker)
+    if may_be_one:
+        with pytest.raises(UsageError, match="may be the same person"):
+            decide(store, asked.approval_id, by=second)
+    else:
+        assert decide(store, asked.approval_id, by=second).state == "approved"
+
+
+def test_a_long_way_of_tokens_leads_to_their_maker_too(store: Store) -> None:
+    with store.ledger() as ledger:
+        by = "os:alice"
+        for number in range(40):
+            by = tokens.add(ledger, name=f"t{number}", role=Role.ADMIN, by=by, now_s=NOW)[0].actor
+        tokens.revoke(ledger, "t20", by="os:alice", now_s=NOW)
+    asked = ask(store)
+    with pytest.raises(UsageError, match="may be the same person"):
+        decide(store, asked.approval_id, by=by)
+
+
+def test_makers_that_somebody_wrote_in_a_circle_are_asked_about_once(store: Store) -> None:
+    with store.ledger() as ledger:
+        for name, by in (("one", "token:two"), ("two", "token:one")):
+            tokens.add(ledger, name=name, role=Role.ADMIN, by=by, now_s=NOW)
+        assert tokens.makers(ledger, "token:one") == ["token:two", "token:one"]
 
 
 @pytest.mark.parametrize("by", ["rule:r", "tripswitch", "alice", ""])

@@ -1,5 +1,6 @@
 """Orders about a role or about every agent, against a real store."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,6 @@ from sqlalchemy import select
 from alerting.killswitch import BLOCKED, AgentState
 from alerting.message import Message
 from alerting.render import render_text
-from baselines.profile import Profile, Rules
 from monitor.errors import NotFoundError, UsageError
 from monitor.ledger import approvals, audit, holds, trips
 from monitor.store import Store
@@ -18,30 +18,18 @@ from tests.kit.holds import (
     NOW,
     POINTS,
     TOLD,
+    acting,
     allows,
     grant,
-    kill,
+    headlines,
     know,
     lift,
     progress,
     put_on,
-    restore,
     roundup,
     state_of,
 )
 from tests.unit.monitor.test_worker import drain, make
-
-
-def acting(agent_id: str, role: str | None) -> Profile:
-    profile = Profile(agent_id, Rules())
-    profile.role = role
-    return profile
-
-
-def headlines(store: Store) -> list[str]:
-    with store.read() as ledger:
-        docs = ledger.execute(select(outbox.c.doc).order_by(outbox.c.seq)).scalars().all()
-    return [doc.split('"headline":"')[1].split('"')[0] for doc in docs]
 
 
 def test_all_agents_of_the_role_are_cut_off_and_no_other(store: Store) -> None:
@@ -154,15 +142,6 @@ def test_a_daemon_takes_up_what_a_crash_left(store: Store) -> None:
     assert not roundup(store).look()
 
 
-def test_lifting_leaves_alone_who_was_cut_off_for_a_reason_of_its_own(store: Store) -> None:
-    know(store, "payroll", "p-1", "p-2")
-    kill(store, "p-1")
-    roundup(store).begin(put_on(store, "payroll"))
-    roundup(store).carry_out(lift(store, "payroll"))
-    assert state_of(store, "p-1") in BLOCKED
-    assert state_of(store, "p-2") is AgentState.PROBATION
-
-
 def test_an_agent_under_two_holds_comes_back_with_the_second(store: Store) -> None:
     know(store, "payroll", "p-1")
     know(store, "crawler", "c-1")
@@ -175,18 +154,14 @@ def test_an_agent_under_two_holds_comes_back_with_the_second(store: Store) -> No
     assert state_of(store, "p-1") is AgentState.PROBATION
 
 
-def test_a_person_may_take_one_agent_out_of_a_hold(store: Store) -> None:
-    know(store, None, "a", "b")
-    grant(store, "a")
-    one = put_on(store, None)
-    daemon = roundup(store)
-    daemon.look()
-    restore(store, "a")
-    daemon.see([acting("a", None)])
-    daemon.look()
-    assert state_of(store, "a") is AgentState.PROBATION
-    assert allows(store, "a")
-    assert progress(store, one) == (2, 0, 1, 1)
+def test_whoever_carries_out_a_hold_that_somebody_lifts_gives_back(store: Store) -> None:
+    know(store, "payroll", "p-1", "p-2")
+    one = put_on(store, "payroll")
+    roundup(store).begin(one)
+    lift(store, "payroll")
+    given_back = roundup(store).carry_out(one, deadline_s=time.monotonic() + 5)  # read before
+    assert given_back == 2
+    assert progress(store, one).released == 2
 
 
 def test_a_hold_is_put_on_once_and_only_by_an_approval(store: Store) -> None:

@@ -83,12 +83,12 @@ class Orders(RuleBasedStateMachine):
 
     @rule(agent_id=AGENTS)
     def kill(self, agent_id: str) -> None:
-        if kill(self.store, agent_id).is_new:
-            self.killed.add(agent_id)
+        kill(self.store, agent_id)
+        self.killed.add(agent_id)
 
     @rule(agent_id=AGENTS)
     def restore(self, agent_id: str) -> None:
-        if state_of(self.store, agent_id) in BLOCKED:
+        if self.covers(agent_id) or state_of(self.store, agent_id) in BLOCKED:
             restore(self.store, agent_id)
             self.killed.discard(agent_id)
             for role, one in self.on.items():

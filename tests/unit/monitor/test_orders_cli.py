@@ -100,6 +100,24 @@ def test_an_order_about_many_takes_two_persons(
     assert others.isdisjoint(named)
 
 
+def test_one_agent_is_taken_out_of_a_hold_and_another_one_stays_when_it_is_lifted(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    know(store, "payroll", "p-1", "p-2")
+    roundup(store).begin(put_on(store, None))
+    code, restored = call(capsys, "restore", "never-seen")
+    assert (code, restored["state"], restored["new"]) == (ExitCode.DONE, "probation", True)
+    assert call(capsys, "restore", "never-seen")[1]["notes"] == [
+        "its restore was ordered before; no new order"
+    ]
+    code, killed = call(capsys, "kill", "p-1")
+    assert (code, killed["state"], killed["hold_id"]) == (ExitCode.DONE, "contained", None)
+    call(capsys, "restore", "--all")
+    with store.read() as ledger:
+        states = {trip.agent_id: trip.state for trip in trips.list_trips(ledger)}
+    assert states == {"never-seen": "probation", "p-1": "contained", "p-2": "probation"}
+
+
 def test_an_approval_says_in_words_what_the_second_person_types(
     store: Store, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -157,6 +175,9 @@ def test_a_dry_run_tells_state_grants_and_what_each_point_would_hear(
     assert (said["probation_s"], len(said["grants"])) == (7200.0, 1)
     assert said["points"][0]["order"]["order_seq"] == 2
     assert run(["restore", "b", "--reason", "r", "--dry-run"]) == ExitCode.NOT_FOUND
+    put_on(store, None)
+    said = call(capsys, "restore", "b", "--dry-run")[1]
+    assert (said["new"], said["trip_id"], said["points"]) == (True, "(new)", [])
 
 
 def test_probation_lasts_as_long_as_was_said(

@@ -32,6 +32,18 @@ def test_tries_of_many_trips_are_counted_at_once_and_once(store: Store) -> None:
     assert seen == {"one": {"t/0": (11, False), "t/1": (2, False)}, "other": {"": (7, False)}}
 
 
+def test_what_was_tried_after_a_restore_is_nothing_against_the_agent(store: Store) -> None:
+    trip = kill(store, points=())
+    with store.ledger() as ledger:
+        trips.order_restore(
+            ledger, agent_id=trip.agent_id, reason="r", ordered_by="os:bob", now_s=NOW + 1,
+            probation_s=60.0, receivers=(),
+        )  # fmt: skip
+        count_tries(ledger, [Tries(trip.trip_id, "", [NOW + 2], 2, watched_to=9)])
+    found = get(store, trip.trip_id)
+    assert (found.early_count, found.last_early_at, found.refused_count) == (0, None, 0)
+
+
 def test_counting_tries_does_not_end_silence(store: Store) -> None:
     trip = kill(store, points=())
     with store.ledger() as ledger:

@@ -1,12 +1,13 @@
 """What the stream shows of an agent that was cut off, as the ledger keeps it."""
 
+import pytest
 from sqlalchemy import select
 
 from alerting.killswitch import AgentState
 from monitor.ledger import trips
 from monitor.store import Store
 from monitor.store.schema import outbox
-from tests.kit.trips import NOW, RECEIVERS, get, kill, kinds, watch
+from tests.kit.trips import NOW, RECEIVERS, get, kill, kinds, restore, watch
 
 
 def test_watching_counts_once_and_tells_news(store: Store) -> None:
@@ -68,6 +69,25 @@ def test_actions_between_order_and_containment_are_counted_apart(store: Store) -
     assert (seen.early_count, seen.last_early_at, seen.effective_count) == (2, NOW + 2, 0)
     assert seen.order_to_last_effective_s == 2.0
     assert kinds(store) == ["trip_ordered"], "nobody is woken for what containment is to end"
+
+
+@pytest.mark.parametrize("killed_again", [False, True])
+def test_of_a_trip_that_a_person_ended_nothing_more_is_counted(
+    store: Store, killed_again: bool
+) -> None:
+    """Whoever watches it may see an action that succeeds before the restore."""
+    trip = kill(store, points=())
+    assert watch(store, trip, 4, NOW + 3, refused=1)
+    restore(store, NOW + 5)
+    if killed_again:
+        kill(store, NOW + 6, points=())
+    told = kinds(store)
+    assert not watch(store, trip, 5, NOW + 7, effective=[NOW + 7], refused=1)
+    seen = get(store, trip.trip_id)
+    assert (seen.effective_count, seen.refused_count, seen.effective_told_at) == (0, 1, None)
+    assert kinds(store) == told
+    with store.ledger() as ledger:
+        assert not trips.mark_silent(ledger, trip.trip_id, receivers=RECEIVERS, now_s=NOW + 60)
 
 
 def test_a_partial_trip_is_proven_too_and_stays_partial(store: Store) -> None:
