@@ -9,6 +9,7 @@ from detectors.finding import Severity
 ConditionKind = Literal[
     "store",
     "worker",
+    "thread",
     "stalled",
     "lag",
     "quiet",
@@ -66,6 +67,13 @@ RULES: Final[Mapping[ConditionKind, Rule]] = {
         "the loop hangs: take a stack trace (py-spy dump), then restart the daemon; it goes on "
         "from its last checkpoint",
         explains=frozenset({"stalled", "lag", "quiet", "checkpoint"}),
+    ),
+    "thread": Rule(
+        Severity.CRITICAL,
+        10,
+        10,
+        "what this thread did is not done any more: its end stands in the daemon's log; restart "
+        "the daemon, it goes on from its last checkpoint",
     ),
     "stalled": Rule(
         Severity.CRITICAL,

@@ -91,12 +91,23 @@ class Attempts:
         return {name: count for name, count in free.items() if count > 0}
 
     def start(self, leased: Leased) -> None:
-        """Begin one. It settles by itself."""
+        """Begin one. It settles by itself.
+
+        Raises
+        ------
+        RuntimeError
+            If the system gives no more threads. The order's lease then runs out by itself.
+        """
         with self._changed:
             refused = self._refusal(leased)
             self._running[leased.lease] = leased
         name = f"attempt at {leased.point}"
-        threading.Thread(target=self._run, args=(leased, refused), name=name, daemon=True).start()
+        attempt = threading.Thread(target=self._run, args=(leased, refused), name=name, daemon=True)
+        try:
+            attempt.start()
+        except RuntimeError:
+            self._end(leased)  # nobody else would, and the point would have less room for ever
+            raise
 
     def wait(self, timeout_s: float) -> None:
         """Return when an attempt ends, or when the time is up."""
@@ -115,11 +126,14 @@ class Attempts:
             else:
                 self._supervise(leased)
         finally:
-            with self._changed:
-                del self._running[leased.lease]
-                self._overdue.discard(leased.lease)
-                self._changed.notify_all()
+            self._end(leased)
             self._on_end()
+
+    def _end(self, leased: Leased) -> None:
+        with self._changed:
+            del self._running[leased.lease]
+            self._overdue.discard(leased.lease)
+            self._changed.notify_all()
 
     def _supervise(self, leased: Leased) -> None:
         """Run the attempt on a thread of its own, for nothing can end a call that hangs."""
@@ -178,3 +192,11 @@ def carry_out(point: EnforcementPoint, order: Order, timeout_s: float) -> Outcom
         # One faulty point must not end the lane. Its text is left out: it may hold a secret.
         return RevokeError(f"failed with {type(error).__name__}")
     return None
+
+
+def close_point(name: str, point: EnforcementPoint) -> None:
+    """Close a point. If that fails, what was done there stands: it is logged, by its type alone."""
+    try:
+        point.close()
+    except (Exception, SystemExit) as error:
+        log.warning("point %s cannot be closed: %s", name, type(error).__name__)

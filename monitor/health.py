@@ -3,24 +3,31 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final
-
-from sqlalchemy.exc import DBAPIError
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from alerting.health import Condition, Key, Trouble, Vigil, is_ready
 from alerting.health_rules import RULES
 from monitor.current import Current
 from monitor.documents import iso
+from monitor.health_ledger import Aside, SilentError
 from monitor.health_probes import Probe, ledger_troubles
 from monitor.ledger import conditions
+from monitor.pulse import Pulse
 from monitor.store import Store
-from monitor.store.engine import reason
+from monitor.store.engine import STORE_ERRORS, reason
 
 log = logging.getLogger(__name__)
 
 _SAY_EVERY_S: Final = 30.0
 _ORPHANS_EVERY_S: Final = 60.0
+
+
+class _Found(NamedTuple):
+    """What the ledger says: what is wrong, and at the first time what was wrong before."""
+
+    troubles: list[Trouble]
+    before: list[Condition]
 
 
 class Health:
@@ -36,8 +43,10 @@ class Health:
         Names this process in conditions of its own.
     receivers
         Who is told.
+    pulse
+        Of the worker's loop.
     probes
-        What looks for trouble.
+        What looks for trouble; asks no store.
     wake
         Called after something was put into the outbox.
     clock
@@ -51,6 +60,7 @@ class Health:
         *,
         process: str,
         receivers: Sequence[str],
+        pulse: Pulse,
         probes: Sequence[Probe],
         wake: Callable[[], None],
         clock: Callable[[], float] = time.time,
@@ -59,11 +69,13 @@ class Health:
         self._current = current
         self._process = process
         self._receivers = receivers
+        self._pulse = pulse
         self.probes = list(probes)
         self._wake = wake
         self._clock = clock
         self._vigil = Vigil()
         self._looking = threading.Lock()
+        self._aside = Aside()
         self._kept: dict[Key, Condition] = {}
         """As the ledger has them."""
         self._resumed = False
@@ -76,24 +88,28 @@ class Health:
         """Look for trouble, and keep and tell what began or ended."""
         with self._looking:
             now_s = self._clock()
-            troubles: list[Trouble] = []
+            troubles = list(self._probed(now_s))
             try:
-                self._resume(now_s)
-                with self._store.read() as ledger:
-                    troubles += ledger_troubles(ledger, self._current.config.health, now_s)
-            except DBAPIError as error:
+                found = self._aside.ask(lambda: self._read(now_s))
+            except (*STORE_ERRORS, SilentError) as error:
                 troubles.append(Trouble("store", self._store.url, reason(error)))
                 # What only the ledger tells is not known now; it neither begins nor ends.
                 shared = (one for one in self._vigil.held.values() if RULES[one.kind].shared)
                 troubles += (Trouble(one.kind, one.subject, one.text) for one in shared)
-            troubles += self._probed(now_s)
+            else:
+                troubles += found.troubles
+                self._resume(found.before, now_s)
+            now_s = self._clock()  # an answer may have been waited for
             self._vigil.judge(troubles, now_s)
-            self._held = tuple(sorted(self._vigil.held.values(), key=lambda one: -one.severity))
+            held = dict(self._vigil.held)
+            self._held = tuple(sorted(held.values(), key=lambda one: -one.severity))
             self._looked_at_s = time.monotonic()
             try:
-                self._keep(now_s)
-            except DBAPIError as error:
-                log.error("health: store %s: %s", self._store.url, reason(error))
+                self._aside.ask(lambda: self._keep(held, now_s))
+            except (*STORE_ERRORS, SilentError) as error:
+                untold = "; ".join(f"{one.kind}: {one.text}" for one in self._held) or "nothing"
+                told = "health: store %s: %s; what holds and cannot be told: %s"
+                log.error(told, self._store.url, reason(error), untold)
 
     def held(self) -> tuple[Condition, ...]:
         """What holds, the worst first."""
@@ -126,8 +142,13 @@ class Health:
         return {"ready": well, "reasons": reasons, "conditions": told}
 
     def is_alive(self) -> bool:
-        """Whether the worker's loop turns; if not, a restart helps."""
-        return all(one.kind != "worker" for one in self._held)
+        """Whether the worker's loop turns and no other thread has ended; else a restart helps.
+
+        Against a store that does not answer none helps, so what it holds up counts as alive.
+        """
+        kinds = {one.kind for one in self._held}
+        hangs = self._pulse.rested_s() > self._current.config.health.worker_s
+        return "thread" not in kinds and ("store" in kinds or not hangs)
 
     def _probed(self, now_s: float) -> Iterator[Trouble]:
         for probe in self.probes:
@@ -140,19 +161,22 @@ class Health:
                     self._reported.add(name)
                     log.error("health: %s", name)
 
-    def _resume(self, now_s: float) -> None:
-        """Take over what held before a restart."""
-        if self._resumed:
-            return
+    def _read(self, now_s: float) -> _Found:
         with self._store.read() as ledger:
-            for kept in conditions.open_now(ledger, self._process):
-                if kept.kind in RULES:
-                    self._vigil.resume(kept.condition, now_s)
-                    self._kept[kept.condition.key] = kept.condition
+            before = [] if self._resumed else conditions.open_now(ledger, self._process)
+            return _Found(
+                list(ledger_troubles(ledger, self._current.config.health, now_s)),
+                [kept.condition for kept in before if kept.kind in RULES],
+            )
+
+    def _resume(self, before: Sequence[Condition], now_s: float) -> None:
+        """Take over what held before a restart."""
+        for condition in before:
+            self._vigil.resume(condition, now_s)
+            self._kept[condition.key] = condition
         self._resumed = True
 
-    def _keep(self, now_s: float) -> None:
-        held = self._vigil.held
+    def _keep(self, held: Mapping[Key, Condition], now_s: float) -> None:
         begun = [one for key, one in held.items() if key not in self._kept]
         over = [one for key, one in self._kept.items() if key not in held]
         changed = [

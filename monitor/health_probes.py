@@ -1,5 +1,6 @@
 """Probes: what is wrong at this moment, one function or class a kind of trouble."""
 
+import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
@@ -27,8 +28,11 @@ _REFUSED_FOR_S: Final = 600.0
 _ENDED_FOR_S: Final = 60.0
 _NAMED: Final = 3
 
+_LANES: Final = ("kill-lane", "dispatch-", "slack-desk")
+"""How the names of threads begin that live as long as the daemon."""
+
 Probe = Callable[[float], Iterator[Trouble]]
-"""Is given the time in seconds since the epoch."""
+"""Is given the time in seconds since the epoch. Asks no store: that may not answer."""
 
 
 @dataclass(slots=True)
@@ -161,7 +165,7 @@ class WorkerProbe:
         """See `Probe`."""
         name, pulse = self.worker.source.name, self.worker.pulse
         settings = self.current.config.health
-        hangs_s = time.monotonic() - pulse.turned_at_s
+        hangs_s = pulse.rested_s()
         if hangs_s > settings.worker_s:
             yield Trouble("worker", name, f"the loop has not turned for {hangs_s:.0f} s")
         if (
@@ -266,6 +270,19 @@ def ledger_troubles(ledger: Connection, settings: HealthConfig, now_s: float) ->
     )
     for point, count, error in ledger.execute(failing):
         yield Trouble("point", point, f"{count:,} orders wait for {point}: {error}")
+
+
+def lanes_probe() -> Probe:
+    """Whether one of the threads that act on the ledger, and live at this moment, has ended."""
+    lanes = [thread for thread in threading.enumerate() if thread.name.startswith(_LANES)]
+
+    def probe(now_s: float) -> Iterator[Trouble]:
+        del now_s
+        for lane in lanes:
+            if not lane.is_alive():
+                yield Trouble("thread", lane.name, f"the thread {lane.name} has ended")
+
+    return probe
 
 
 def serve_probe(child: ServeChild) -> Probe:

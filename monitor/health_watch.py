@@ -39,6 +39,7 @@ def watch(
         current,
         process=name,
         receivers=worker.response.receivers,
+        pulse=worker.pulse,
         probes=probes,
         wake=wake,
     )

@@ -1,5 +1,6 @@
 """The last call: a process that was asked to stop ends in time, whatever it waits for."""
 
+import contextlib
 import logging
 import os
 import sys
@@ -12,6 +13,7 @@ log = logging.getLogger(__name__)
 STOP_WITHIN_S: Final = 10.0
 """So long after it was asked the daemon has ended; service managers begin to kill then."""
 _LEAVE_AFTER_S: Final = 8.5
+_SAY_WITHIN_S: Final = 0.5
 
 
 class LastCall:
@@ -44,11 +46,20 @@ class LastCall:
     def _wait(self) -> None:
         self._called.wait()
         threading.Event().wait(self._after_s)
+        try:
+            # On a thread of its own: whoever reads what is said may be what does not answer.
+            saying = threading.Thread(target=self._say, name="last-words", daemon=True)
+            saying.start()
+            saying.join(_SAY_WITHIN_S)
+        finally:
+            self._leave(0)
+
+    def _say(self) -> None:
         log.warning(
             "stopping has taken %g s, something does not answer: ended as after a crash; the next "
             "start goes on from the last checkpoint",
             self._after_s,
         )
         for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-        self._leave(0)
+            with contextlib.suppress(OSError):  # nobody reads it any more
+                stream.flush()

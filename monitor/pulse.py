@@ -126,6 +126,10 @@ class Pulse:
             if letter.kind == "impostor":
                 self.impostor = letter
 
+    def rested_s(self) -> float:
+        """For how long the loop has not turned."""
+        return time.monotonic() - self.turned_at_s
+
     def turn(self) -> None:
         """The loop turns."""
         self.turned_at_s = time.monotonic()

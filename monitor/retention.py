@@ -1,6 +1,12 @@
-"""Retention: what is settled is forgotten once it is as old as the settings say."""
+"""Retention: what is settled is forgotten once it is as old as the settings say.
 
+A few thousand rows go in one transaction: whoever cuts an agent off waits for its end.
+"""
+
+from collections.abc import Callable
 from typing import Final
+
+from sqlalchemy import Connection
 
 from monitor.config import Config
 from monitor.ledger import (
@@ -18,6 +24,9 @@ from monitor.store import Store
 
 DAY_S: Final = 86_400.0
 
+Prune = Callable[[Connection, float], int]
+"""Forgets some of what is older than a time; returns how much, 0 once nothing is left."""
+
 
 def prune(store: Store, config: Config, now_s: float) -> None:
     """Forget what has outlived its retention, of every table but the audit's.
@@ -32,25 +41,29 @@ def prune(store: Store, config: Config, now_s: float) -> None:
         The clock, in seconds since the epoch.
     """
     keep = config.retention
-    alerts_before_s = now_s - keep.alerts_days * DAY_S
-    outbox_before_s = now_s - keep.outbox_days * DAY_S
-    with store.ledger() as ledger:
-        audit.lock(ledger)  # the head first, everywhere: no two transactions wait for each other
-        alerts.prune(
-            ledger,
-            anomalies_before_s=now_s - keep.anomalies_days * DAY_S,
-            alerts_before_s=alerts_before_s,
-        )
-        outbox.prune(ledger, outbox_before_s)
-        requests.prune(ledger, outbox_before_s)
-        threads.prune(ledger, alerts_before_s)
-        directives.prune(ledger, alerts_before_s)
-        conditions.prune(ledger, alerts_before_s)
-        old.prune_trips(ledger, now_s - keep.trips_days * DAY_S)
-        old.prune_decisions(ledger, now_s - keep.decisions_days * DAY_S)
-        old.prune_grants(ledger, now_s - keep.grants_days * DAY_S)
+    kept_days: list[tuple[Prune, float]] = [
+        (alerts.prune_anomalies, keep.anomalies_days),
+        (alerts.prune, keep.alerts_days),
+        (outbox.prune, keep.outbox_days),
+        (requests.prune, keep.outbox_days),
+        (threads.prune, keep.alerts_days),
+        (directives.prune, keep.alerts_days),
+        (conditions.prune, keep.alerts_days),
+        (old.prune_trips, keep.trips_days),
+        (old.prune_decisions, keep.decisions_days),
+        (old.prune_grants, keep.grants_days),
+    ]
+    for prune_some, days in kept_days:
+        while _pruned(store, prune_some, now_s - days * DAY_S):
+            pass
     forgotten = actions.BATCH
-    while forgotten == actions.BATCH:  # in transactions that let a kill in between
+    while forgotten == actions.BATCH:
         with store.ledger() as ledger:
             before_s = now_s - config.history.keep_days * DAY_S
             forgotten = actions.prune(ledger, before_s, config.history.max_actions)
+
+
+def _pruned(store: Store, prune_some: Prune, before_s: float) -> int:
+    with store.ledger() as ledger:
+        audit.lock(ledger)  # the head first, everywhere: no two transactions wait for each other
+        return prune_some(ledger, before_s)

@@ -27,7 +27,7 @@ from monitor.enforcement import enforcement_points, point_limits, point_names
 from monitor.errors import TripswitchError
 from monitor.gauges import Gauges
 from monitor.health import Health
-from monitor.health_probes import serve_probe
+from monitor.health_probes import lanes_probe, serve_probe
 from monitor.health_watch import watch
 from monitor.heartbeat import Heartbeat
 from monitor.jobs import schedule
@@ -128,6 +128,7 @@ class Service:
             self._heartbeat.start()
         if self._slack is not None:
             self._slack.start()
+        self.health.probes.append(lanes_probe())
         try:
             self.worker.run()
         finally:

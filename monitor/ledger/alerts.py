@@ -13,6 +13,7 @@ from detectors.finding import Anomaly
 from monitor.errors import NotFoundError
 from monitor.ledger import audit, changes, incidents
 from monitor.ledger.changes import Change
+from monitor.ledger.forgetting import BATCH, forget_some
 from monitor.store.schema import alerts, anomalies
 from monitor.store.sql import upsert
 
@@ -178,21 +179,22 @@ def tell_quiet(
             incidents.tell(connection, kind, over, None, reason, receivers, now, identity=identity)
 
 
-def prune(connection: Connection, *, anomalies_before_s: float, alerts_before_s: float) -> None:
-    """Delete old anomalies and old resolved alerts; what is open stays."""
-    is_open = select(alerts.c.alert_id).where(alerts.c.state.in_(OPEN_STATES))
-    connection.execute(
-        delete(anomalies).where(
-            anomalies.c.stored_at < anomalies_before_s, anomalies.c.alert_id.not_in(is_open)
-        )
+def prune_anomalies(connection: Connection, before_s: float) -> int:
+    """Forget some old anomalies; returns how many. Those of an open alert stay."""
+    of_open = select(alerts.c.alert_id).where(
+        alerts.c.alert_id == anomalies.c.alert_id, alerts.c.state.in_(OPEN_STATES)
     )
-    connection.execute(
-        delete(alerts).where(
-            alerts.c.opened_at < alerts_before_s, alerts.c.state.not_in(OPEN_STATES)
-        )
-    )
-    changes.prune(connection)
-    incidents.prune(connection, alerts_before_s)
+    return forget_some(connection, anomalies, anomalies.c.stored_at < before_s, ~of_open.exists())
+
+
+def prune(connection: Connection, before_s: float) -> int:
+    """Forget some old alerts that are over, with their changes, and incidents; returns how many."""
+    old = (alerts.c.opened_at < before_s, alerts.c.state.not_in(OPEN_STATES))
+    ids = connection.execute(select(alerts.c.alert_id).where(*old).limit(BATCH)).scalars().all()
+    if ids:
+        changes.forget(connection, ids)
+        connection.execute(delete(alerts).where(alerts.c.alert_id.in_(ids)))
+    return len(ids) + incidents.prune(connection, before_s)
 
 
 def store(connection: Connection, changed: Sequence[Alert]) -> None:

@@ -62,6 +62,11 @@ def history(connection: Connection, alert_id: str, limit: int = 200) -> list[Cha
     return [Change(*row) for row in connection.execute(query)][::-1]
 
 
+def forget(connection: Connection, alert_ids: Sequence[str]) -> None:
+    """Forget the changes of these alerts."""
+    connection.execute(delete(alert_changes).where(alert_changes.c.alert_id.in_(alert_ids)))
+
+
 def prune(connection: Connection) -> None:
     """Forget the changes of alerts that are gone."""
     known = select(alerts.c.alert_id)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, delete, select, update
+from sqlalchemy import ColumnElement, Connection, select, update
 
 from alerting.health import Condition
 from alerting.health_rules import RULES, ConditionKind
@@ -21,6 +21,7 @@ from alerting.render import clean
 from alerting.routes import Routing
 from detectors.finding import Severity
 from monitor.ledger import outbox
+from monitor.ledger.forgetting import forget_some
 from monitor.store.schema import conditions
 from monitor.store.sql import insert_if_missing, storable
 
@@ -145,9 +146,9 @@ def between(connection: Connection, since_s: float, until_s: float, limit: int) 
     return [_kept(row) for row in connection.execute(query).mappings()]
 
 
-def prune(connection: Connection, before_s: float) -> None:
-    """Forget what ended before then."""
-    connection.execute(delete(conditions).where(conditions.c.ended_at < before_s))
+def prune(connection: Connection, before_s: float) -> int:
+    """Forget some of what ended before then; returns how many."""
+    return forget_some(connection, conditions, conditions.c.ended_at < before_s)
 
 
 def _taken_over(

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, insert, or_, select, update
 
 from monitor.ledger import audit
+from monitor.ledger.forgetting import forget_some
 from monitor.store.schema import directives
 from monitor.store.sql import storable
 
@@ -164,9 +165,9 @@ def newest(connection: Connection, agent_id: str, limit: int) -> Sequence[Direct
     return [Directive(**row) for row in rows]
 
 
-def prune(connection: Connection, before_s: float) -> None:
-    """Forget old ones that were applied long ago; the audit and the checkpoints keep them."""
-    connection.execute(delete(directives).where(directives.c.stamped_at < before_s))
+def prune(connection: Connection, before_s: float) -> int:
+    """Forget some that were applied before then; returns how many. The audit keeps them."""
+    return forget_some(connection, directives, directives.c.stamped_at < before_s)
 
 
 def _of(source: str, partition: int) -> tuple[ColumnElement[bool], ...]:

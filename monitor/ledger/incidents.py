@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from alerting.alert import OPEN_STATES, Alert, AlertState
 from alerting.incident import Incident
@@ -15,6 +15,7 @@ from alerting.tally import Tally
 from detectors.finding import Severity
 from monitor.errors import NotFoundError
 from monitor.ledger import audit, outbox
+from monitor.ledger.forgetting import forget_some
 from monitor.store.schema import alerts, incidents
 from monitor.store.sql import upsert
 
@@ -228,14 +229,10 @@ def open_since(connection: Connection, told_before_s: float) -> list[Stored]:
     return [_stored(row) for row in connection.execute(query)]
 
 
-def prune(connection: Connection, before_s: float) -> None:
-    """Delete old incidents of which no alert is left."""
-    left = select(alerts.c.incident_id)
-    connection.execute(
-        delete(incidents).where(
-            incidents.c.opened_at < before_s, incidents.c.incident_id.not_in(left)
-        )
-    )
+def prune(connection: Connection, before_s: float) -> int:
+    """Forget some old incidents of which no alert is left; returns how many."""
+    left = select(alerts.c.alert_id).where(alerts.c.incident_id == incidents.c.incident_id)
+    return forget_some(connection, incidents, incidents.c.opened_at < before_s, ~left.exists())
 
 
 def forget_agent(connection: Connection, agent_id: str, instead: str) -> int:

@@ -5,9 +5,12 @@ would still be valid: `grants import` of an older file could revive it. Tokens a
 name is used once, and so are claims and where agents stand: a row each.
 """
 
+from typing import Final
+
 from sqlalchemy import Connection, delete, func, select
 
 from alerting.killswitch import OPEN
+from monitor.ledger.forgetting import BATCH, forget_some
 from monitor.ledger.settled import TRIP_IS_OVER
 from monitor.store.schema import (
     agents,
@@ -22,37 +25,63 @@ from monitor.store.schema import (
     watches,
 )
 
+_TRIPS: Final = BATCH // 10
+"""So many in one transaction: each takes its points along, and a watch for each partition."""
 
-def prune_trips(connection: Connection, before_s: float) -> None:
-    """Forget trips that were over by then, and orders about many that were lifted."""
-    latest = select(agents.c.trip_id).where(agents.c.trip_id.is_not(None))
-    driven = select(points.c.trip_id).where(points.c.state.in_(OPEN))
+
+def prune_trips(connection: Connection, before_s: float) -> int:
+    """Forget some trips that were over by then, and orders about many that were lifted.
+
+    Returns
+    -------
+    int
+        How many rows went; 0: nothing of that is left.
+    """
+    is_last = select(agents.c.agent_id).where(
+        agents.c.agent_id == trips.c.agent_id, agents.c.trip_id == trips.c.trip_id
+    )
+    is_driven = select(points.c.point).where(
+        points.c.trip_id == trips.c.trip_id, points.c.state.in_(OPEN)
+    )
     over = select(trips.c.trip_id).where(
         TRIP_IS_OVER,
-        trips.c.trip_id.not_in(latest),
-        trips.c.trip_id.not_in(driven),
+        ~is_last.exists(),
+        ~is_driven.exists(),
         func.coalesce(trips.c.restored_at, trips.c.ordered_at) < before_s,
     )
-    for table in (points, watches):
-        connection.execute(delete(table).where(table.c.trip_id.in_(over)))
-    connection.execute(delete(trips).where(trips.c.trip_id.in_(over)))
+    ids = connection.execute(over.limit(_TRIPS)).scalars().all()
+    if ids:
+        for table in (points, watches, trips):
+            connection.execute(delete(table).where(table.c.trip_id.in_(ids)))
+    return len(ids) + _prune_holds(connection, before_s)
+
+
+def _prune_holds(connection: Connection, before_s: float) -> int:
     busy = select(hold_members.c.hold_id).where(hold_members.c.released_at.is_(None))
     lifted = select(holds.c.hold_id).where(
         holds.c.lifted_at < before_s, holds.c.hold_id.not_in(busy)
     )
-    ids = connection.execute(lifted).scalars().all()  # the members that tell would go first
-    connection.execute(delete(hold_members).where(hold_members.c.hold_id.in_(ids)))
-    connection.execute(delete(holds).where(holds.c.hold_id.in_(ids)))
+    members = forget_some(connection, hold_members, hold_members.c.hold_id.in_(lifted))
+    left = select(hold_members.c.agent_id).where(hold_members.c.hold_id == holds.c.hold_id)
+    return members + forget_some(connection, holds, holds.c.hold_id.in_(lifted), ~left.exists())
 
 
-def prune_decisions(connection: Connection, before_s: float) -> None:
-    """Forget questions that were answered by then, and pauses and mutes that had ended."""
+def prune_decisions(connection: Connection, before_s: float) -> int:
+    """Forget some questions that were answered by then, and pauses and mutes that had ended.
+
+    Returns
+    -------
+    int
+        How many rows went; 0: nothing of that is left.
+    """
     answered = func.coalesce(approvals.c.decided_at, approvals.c.expires_at)
-    connection.execute(delete(approvals).where(approvals.c.state != "waiting", answered < before_s))
-    connection.execute(delete(pauses).where(pauses.c.ended_at < before_s))
-    connection.execute(delete(mutes).where(mutes.c.ended_at < before_s))
+    return (
+        forget_some(connection, approvals, approvals.c.state != "waiting", answered < before_s)
+        + forget_some(connection, pauses, pauses.c.ended_at < before_s)
+        + forget_some(connection, mutes, mutes.c.ended_at < before_s)
+    )
 
 
-def prune_grants(connection: Connection, before_s: float) -> None:
-    """Forget grants whose own end had come by then."""
-    connection.execute(delete(grants).where(grants.c.expires_at < before_s))
+def prune_grants(connection: Connection, before_s: float) -> int:
+    """Forget some grants whose own end had come by then; returns how many."""
+    return forget_some(connection, grants, grants.c.expires_at < before_s)

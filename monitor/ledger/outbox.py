@@ -15,10 +15,11 @@ Rules
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, delete, select, update
+from sqlalchemy import ColumnElement, Connection, select, update
 
 from alerting.message import Message
 from monitor.ledger import recipients, streams
+from monitor.ledger.forgetting import forget_some
 from monitor.store.schema import outbox
 from monitor.store.sql import insert_if_missing, storable
 
@@ -217,8 +218,8 @@ def mark_dead(
 
 
 def prune(connection: Connection, before_s: float) -> int:
-    """Forget what was settled before `before_s`; returns how many. What is pending stays."""
-    return connection.execute(delete(outbox).where(outbox.c.settled_at < before_s)).rowcount
+    """Forget some of what was settled before then; returns how many. What is pending stays."""
+    return forget_some(connection, outbox, outbox.c.settled_at < before_s)
 
 
 def _put(

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, select, update
 
+from monitor.ledger.forgetting import forget_some
 from monitor.store.schema import requests
 from monitor.store.sql import insert_if_missing, storable
 
@@ -58,6 +59,6 @@ def settle(connection: Connection, request_id: str, outcome: str, now_s: float) 
     )
 
 
-def prune(connection: Connection, before_s: float) -> None:
-    """Forget what was settled before then."""
-    connection.execute(delete(requests).where(requests.c.settled_at < before_s))
+def prune(connection: Connection, before_s: float) -> int:
+    """Forget some of what was settled before then; returns how many."""
+    return forget_some(connection, requests, requests.c.settled_at < before_s)

@@ -1,7 +1,8 @@
 """Threads: where each receiver has told of an incident first, so that the rest goes there, too."""
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, select
 
+from monitor.ledger.forgetting import forget_some
 from monitor.store.schema import threads
 from monitor.store.sql import storable, upsert
 
@@ -25,6 +26,6 @@ def keep(connection: Connection, receiver: str, thread: str, place: str, now_s: 
     upsert(connection, threads, [row])
 
 
-def prune(connection: Connection, before_s: float) -> None:
-    """Forget the threads that began before then."""
-    connection.execute(delete(threads).where(threads.c.created_at < before_s))
+def prune(connection: Connection, before_s: float) -> int:
+    """Forget some of the threads that began before then; returns how many."""
+    return forget_some(connection, threads, threads.c.created_at < before_s)

@@ -18,7 +18,7 @@ from baselines.profile import Profile, ProfileError, Rules
 from monitor.sources import Place
 from monitor.store import inventory
 from monitor.store.schema import claims, damaged_profiles, profiles, shards
-from monitor.store.sql import put_rows, upsert
+from monitor.store.sql import insert_if_missing, put_rows, upsert
 
 log = logging.getLogger(__name__)
 
@@ -42,25 +42,19 @@ class Claim:
 
 def claim(ledger: Connection, source: str, partition: int, *, owner: str, now_s: float) -> Claim:
     """Take a shard over, in the ledger; `adopt` must follow in the state."""
-    row = ledger.execute(
-        select(claims.c.epoch)
-        .where(claims.c.source == source, claims.c.partition == partition)
-        .with_for_update()
-    ).one_or_none()
-    epoch = (row.epoch if row else 0) + 1
-    upsert(
-        ledger,
-        claims,
-        [
-            {
-                "source": source,
-                "partition": partition,
-                "epoch": epoch,
-                "owner": owner,
-                "claimed_at": now_s,
-            }
-        ],
-    )
+    new = {
+        "source": source,
+        "partition": partition,
+        "epoch": 0,
+        "owner": owner,
+        "claimed_at": now_s,
+    }
+    insert_if_missing(ledger, claims, new)  # a row that is not there cannot be locked
+    which = (claims.c.source == source, claims.c.partition == partition)
+    before = ledger.execute(select(claims.c.epoch).where(*which).with_for_update()).scalar_one()
+    epoch: int = before + 1
+    taken = update(claims).where(*which)
+    ledger.execute(taken.values(epoch=epoch, owner=owner, claimed_at=now_s))
     return Claim(source, partition, epoch)
 
 
@@ -72,23 +66,16 @@ def adopt(state: Connection, mine: Claim, now_s: float) -> Place | None:
     ShardLostError
         If a later claim was faster.
     """
-    row = state.execute(_shard_row(mine).with_for_update()).one_or_none()
-    if row is None:
-        upsert(
-            state,
-            shards,
-            [
-                {
-                    "source": mine.source,
-                    "partition": mine.partition,
-                    "epoch": mine.epoch,
-                    "next_offset": -1,
-                    "saved_at": now_s,
-                    "doc": '{"source": {}, "shard": null}',
-                }
-            ],
-        )
-        return None
+    new = {
+        "source": mine.source,
+        "partition": mine.partition,
+        "epoch": 0,
+        "next_offset": -1,
+        "saved_at": now_s,
+        "doc": '{"source": {}, "shard": null}',
+    }
+    insert_if_missing(state, shards, new)  # as in `claim`
+    row = state.execute(_shard_row(mine).with_for_update()).one()
     if row.epoch > mine.epoch:
         raise ShardLostError
     state.execute(update(shards).where(*_is(mine)).values(epoch=mine.epoch))

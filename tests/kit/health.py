@@ -86,13 +86,18 @@ def source_probe(topic: Topic, worker: FakeWorker, **settings: object) -> Source
 
 
 def health(
-    store: Store, clock: Clock, *probes: object, receivers: str = "slack terminal"
+    store: Store,
+    clock: Clock,
+    *probes: object,
+    receivers: str = "slack terminal",
+    pulse: Pulse | None = None,
 ) -> Health:
     return Health(
         store,
         by(),
         process="p",
         receivers=receivers.split(),
+        pulse=pulse or Pulse(),
         probes=probes,  # type: ignore[arg-type]
         wake=lambda: None,
         clock=clock,

@@ -80,10 +80,11 @@ def test_quiet_resolves_and_old_ones_are_pruned(alert_id: str, default_store: St
     with default_store.ledger() as ledger:
         assert alerts.resolve_what_is_quiet(ledger, [], 3600.0, START_S + 3600) == 0
         assert alerts.resolve_what_is_quiet(ledger, [], 3600.0, START_S + 3601) == 2
-        alerts.prune(ledger, anomalies_before_s=START_S, alerts_before_s=START_S + 1)
+        assert alerts.prune_anomalies(ledger, START_S) == 0
+        assert alerts.prune(ledger, START_S + 1) > 0
         assert alerts.newest(ledger, open_only=False) == []
         assert len(alerts.anomalies_of(ledger, alert_id)) == 2
-        alerts.prune(ledger, anomalies_before_s=START_S + 1, alerts_before_s=START_S + 1)
+        assert alerts.prune_anomalies(ledger, START_S + 1) == 3
         assert alerts.anomalies_of(ledger, alert_id) == []
 
 

@@ -1,5 +1,6 @@
 """Attempts that hang, or come back too late, or are many."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -10,6 +11,7 @@ from monitor.attempts import Limits
 from monitor.kill_lane import Driver
 from monitor.ledger import trips
 from monitor.store import Store
+from monitor.store.schema import points
 from tests.kit.gate import (
     Gate,
     Hanging,
@@ -110,6 +112,29 @@ def test_what_lands_late_is_followed_by_the_present_order(store: Store, hanging:
     assert len(elsewhere.orders) >= 2
     assert directions(elsewhere) == {"restore"}
     assert point(store, trip_id).state is PointState.CONFIRMED
+
+
+def test_an_attempt_that_gets_no_thread_takes_no_room(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate()
+    trip_id = kill(store)
+    one = driver(store, gate)
+    room = one._attempts.room()
+
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as full:
+        full.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError, match="new thread"):
+            one.start_due()
+    assert one._attempts.room() == room
+    one.drain(0.0)
+    with store.ledger() as ledger:
+        ledger.execute(points.update().values(lease_until=0.0))  # it has run out
+    drive(store, gate, trip_id)
+    assert state(store, trip_id) is AgentState.CONTAINED
 
 
 def test_many_orders_at_one_point_go_on_side_by_side(store: Store) -> None:

@@ -73,7 +73,7 @@ def test_it_is_said_and_explains_what_it_finds_and_nothing_else(
     worker = make(store, log)
     watch = Health(
         store, Current(Config()), process="p", receivers=["slack"], clock=clock, wake=lambda: None,
-        probes=[WorkerProbe(worker, Current(Config()))],
+        pulse=worker.pulse, probes=[WorkerProbe(worker, Current(Config()))],
     )  # fmt: skip
     number = 0
 

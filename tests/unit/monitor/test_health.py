@@ -7,18 +7,24 @@ import pytest
 from sqlalchemy import text
 
 from alerting.health import Trouble
+from alerting.notify.contract import stopwatch
 from alerting.notify.slack import SlackReceiver
 from alerting.notify.terminal import TerminalReceiver
 from alerting.ports import Receiver
+from monitor.config import StoreConfig
 from monitor.dispatcher import Dispatcher
+from monitor.health_probes import WorkerProbe
 from monitor.ledger import deliveries, outbox, trips
 from monitor.store import Store
 from monitor.store.schema import points
 from tests.kit.clock import NOW, Clock
-from tests.kit.health import health, told
+from tests.kit.health import FakeWorker, Topic, by, health, told
 from tests.kit.messages import message
+from tests.kit.postgres import Postgres
 from tests.kit.slack_server import CHANNEL, TOKEN, Answer, SlackServer
 from tests.kit.waiting import until
+
+SOON_S = 20.0
 
 
 def test_a_dead_letter_is_told_through_the_other_receiver(
@@ -101,6 +107,47 @@ def test_while_the_store_is_down_it_is_not_ready_and_nothing_is_told_as_over(
         watch.look()
     assert watch.readiness()["ready"] is True
     assert [one.kind for one in told(store, "terminal")] == ["health"]
+
+
+@pytest.mark.service
+def test_while_the_database_is_frozen_it_is_said_that_the_loop_hangs(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("monitor.health_ledger.ANSWER_WITHIN_S", 0.3)
+    url, clock, worker = postgres.new_store(), Clock(), FakeWorker(Topic({}), {})
+    store = Store.open(StoreConfig(url=url))
+    probe = WorkerProbe(worker, by())  # type: ignore[arg-type]
+    watch = health(store, clock, probe, pulse=worker.pulse)
+    watch.look()
+    assert watch.is_well()
+    postgres.freeze()
+    try:
+        with stopwatch() as passed_s:
+            for _ in range(3):
+                clock.now_s += 10
+                worker.pulse.turned_at_s -= 31
+                watch.look()
+            assert passed_s() < SOON_S
+        assert not watch.is_alive()
+        reasons = " ".join(watch.readiness()["reasons"])
+        assert "worker: the loop has not turned for 93 s" in reasons
+        assert "store: no answer for " in reasons
+        assert "cannot be told: worker: the loop has not turned for 93 s" in caplog.text
+    finally:
+        postgres.thaw()
+    worker.pulse.turn()
+    assert watch.is_alive()
+
+    def is_over() -> bool:
+        clock.now_s += 6
+        watch.look()
+        return not watch.held()
+
+    until(is_over)
+    assert [one.kind for one in told(store, "slack")] == ["health", "health_over"]
+    assert told(store, "slack")[0].headline.startswith("no answer for ")
+    store.close()
+    postgres.drop(url)
 
 
 def test_a_restart_tells_nothing_again_and_tells_what_is_over(store: Store) -> None:

@@ -1,15 +1,21 @@
 """What is wrong at a moment, as probes see it."""
 
+import sys
+import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from monitor.dead_letter import DeadLetter
-from monitor.health_probes import WorkerProbe, serve_probe
+from monitor.health_probes import WorkerProbe, lanes_probe, serve_probe
+from monitor.kill_lane import Driver
 from monitor.serve_child import ServeChild
 from monitor.sources import Gone, Part
 from tests.kit.clock import NOW
 from tests.kit.health import FakeWorker, Held, Topic, by, event, kinds, source_probe
+from tests.kit.metric_names import idle_service
+from tests.kit.waiting import until
 
 HOME = Part("t", 3)
 
@@ -117,6 +123,51 @@ def test_who_speaks_in_another_s_name_is_no_mere_dead_letter() -> None:
     assert kinds(probe(NOW + 2)) == ["dead_letters", "impostor"]
     assert kinds(probe(NOW + 61)) == ["dead_letters", "impostor"]
     assert kinds(probe(NOW + 3700)) == []
+
+
+def test_a_lane_that_ended_is_told_and_no_other_thread() -> None:
+    until_told = threading.Event()
+    names = ("kill-lane", "dispatch-slack", "slack-desk", "attempt at gate")
+    lanes = [threading.Thread(target=until_told.wait, name=name) for name in names]
+    for lane in lanes:
+        lane.start()
+    probe = lanes_probe()
+    assert kinds(probe(NOW)) == []
+    until_told.set()
+    for lane in lanes:
+        lane.join()
+    assert {(one.kind, one.subject) for one in probe(NOW)} == {
+        ("thread", name) for name in names[:3]
+    }
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_the_lanes_of_a_running_service_are_watched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends = threading.Event()
+
+    def look(_driver: Driver) -> None:
+        ends.wait()
+        raise SystemExit
+
+    monkeypatch.setattr(Driver, "look", look)
+    monkeypatch.setattr("monitor.service.collect_rarely", lambda: None)  # it is for a process
+    monkeypatch.setattr("monitor.service._SWITCH_INTERVAL_S", sys.getswitchinterval())
+    service = idle_service(tmp_path)
+    watched = len(service.health.probes)
+    running = threading.Thread(target=service.run)
+    running.start()
+    try:
+        until(lambda: len(service.health.probes) > watched)
+        probe = service.health.probes[-1]
+        assert kinds(probe(NOW)) == []
+        ends.set()
+        until(lambda: [one.text for one in probe(NOW)] == ["the thread kill-lane has ended"])
+    finally:
+        ends.set()
+        service.worker.stop()
+        running.join()
 
 
 def test_a_child_that_died_is_told() -> None:

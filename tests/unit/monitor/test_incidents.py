@@ -121,6 +121,6 @@ def test_what_is_pruned_leaves_nothing_behind(store: Store) -> None:
     record(store, odd("a"), odd("b"))
     resolve(store, alert_of(store, "a").alert_id)
     with store.ledger() as ledger:
-        alerts.prune(ledger, anomalies_before_s=START_S + 1, alerts_before_s=START_S + 1)
+        alerts.prune(ledger, START_S + 1)
     left = everything(store)
     assert [len(left[t]) for t in ("alerts", "incidents", "alert_changes")] == [1, 1, 1]

@@ -1,14 +1,17 @@
 """Of each table what is old and settled goes; what is in force, or recent, never does."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Column, Float, Integer, Table, insert, select
+from sqlalchemy import Column, Engine, Float, Integer, Table, event, func, insert, select
 from sqlalchemy.types import Boolean
 
 from alerting.killswitch import PointState
 from monitor.config import Config
 from monitor.ledger import audit
 from monitor.ledger.audit_read import verify
+from monitor.ledger.forgetting import BATCH
 from monitor.retention import DAY_S, prune
 from monitor.store import Store
 from monitor.store import schema as tables
@@ -94,8 +97,8 @@ ROWS: list[tuple[Table, list[dict[str, Any]], list[dict[str, Any]]]] = [
             {"trip_id": "old", "restored_at": OLD_S, "ordered_at": OLD_S},
         ],
         [
-            {"trip_id": "live", "restored_at": None, "ordered_at": OLD_S},
-            {"trip_id": "last", "restored_at": OLD_S, "ordered_at": OLD_S},
+            {"trip_id": "live", "agent_id": "cut off", "restored_at": None, "ordered_at": OLD_S},
+            {"trip_id": "last", "agent_id": "free", "restored_at": OLD_S, "ordered_at": OLD_S},
             {"trip_id": "driven", "restored_at": None, "ordered_at": OLD_S},
             {"trip_id": "new", "restored_at": LATELY_S, "ordered_at": OLD_S},
         ],
@@ -215,3 +218,62 @@ def test_what_is_old_and_settled_goes_and_nothing_else(store: Store) -> None:
                 assert sorted(left) == sorted(row[key] for row in staying), table.name
             assert verify(ledger) is None
             assert len(audit.entries(ledger, 10)) == 1
+
+
+@contextmanager
+def deleted_by_transaction() -> Iterator[list[int]]:
+    """How many rows each transaction on any database deletes meanwhile."""
+    deleted: list[int] = []
+
+    def begin(_connection: object) -> None:
+        deleted.append(0)
+
+    def count(_connection: object, cursor: Any, statement: str, *_rest: object) -> None:
+        if statement.startswith("DELETE"):
+            deleted[-1] += cursor.rowcount
+
+    listeners = (("begin", begin), ("after_cursor_execute", count))
+    for name, listener in listeners:
+        event.listen(Engine, name, listener)
+    try:
+        yield deleted
+    finally:
+        for name, listener in listeners:
+            event.remove(Engine, name, listener)
+
+
+def test_much_goes_some_at_a_time(store: Store) -> None:
+    """Whoever kills meanwhile waits for the end of one transaction."""
+    many = 2 * BATCH + BATCH // 2
+    old: dict[Table, list[dict[str, Any]]] = {
+        tables.alerts: [
+            {"alert_id": f"{n}", "incident_id": f"{n}", "opened_at": OLD_S} for n in range(many)
+        ],
+        tables.alert_changes: [{"seq": n, "alert_id": f"{n}"} for n in range(many)],
+        tables.anomalies: [{"anomaly_id": f"{n}", "stored_at": OLD_S} for n in range(many)],
+        tables.incidents: [{"incident_id": f"{n}", "opened_at": OLD_S} for n in range(many)],
+        tables.outbox: [{"delivery_id": f"{n}", "settled_at": OLD_S} for n in range(many)],
+        tables.threads: [{"thread": f"{n}", "created_at": OLD_S} for n in range(many)],
+        tables.trips: [{"trip_id": f"{n}", "ordered_at": OLD_S} for n in range(BATCH)],
+        tables.points: [
+            {"trip_id": f"{n}", "point": point, "state": "confirmed"}
+            for n in range(BATCH)
+            for point in ("iam", "gateway")
+        ],
+        tables.holds: [{"hold_id": "all", "lifted_at": OLD_S}],
+        tables.hold_members: [
+            {"hold_id": "all", "agent_id": f"{n}", "released_at": OLD_S} for n in range(many)
+        ],
+    }
+    with store.ledger() as ledger:
+        audit.append(ledger, at_s=OLD_S, actor="os:a", action="did", subject="x", doc={})
+        for table, rows in old.items():
+            ledger.execute(insert(table), [filled(table, row) for row in rows])
+    with deleted_by_transaction() as deleted:
+        prune(store, Config(), NOW_S)
+    assert sum(deleted) == sum(map(len, old.values()))
+    assert max(deleted) <= 3 * BATCH
+    with store.read() as ledger:
+        for table in old:
+            left = ledger.execute(select(func.count()).select_from(table)).scalar_one()
+            assert left == 0, table.name

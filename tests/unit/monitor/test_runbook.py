@@ -9,6 +9,7 @@ import pytest
 import typer
 from typer.exceptions import TyperException
 
+from alerting.health_rules import RULES
 from alerting.killswitch import AgentState, PointState
 from alerting.message import MessageKind
 from alerting.render import _WORDS
@@ -92,3 +93,8 @@ def test_each_message_says_what_to_do_under_the_words_that_people_see() -> None:
     assert {kind: words for words, kind in found} == {
         kind: _WORDS[kind] for kind in get_args(MessageKind)
     }
+
+
+def test_each_condition_is_explained_with_its_severity() -> None:
+    found = re.findall(r"^\| `(\w+)` \| (low|medium|high|critical) \|", RUNBOOK, re.MULTILINE)
+    assert dict(found) == {kind: rule.severity.label for kind, rule in RULES.items()}

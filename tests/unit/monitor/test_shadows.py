@@ -42,7 +42,7 @@ def test_beside_one_that_alarms_only_that_one_counts() -> None:
         alert = alerts.open_alert(ledger, "payroll-1")
         assert alert is not None
         gathered = alerts.anomalies_of(ledger, alert.alert_id)
-        alerts.prune(ledger, anomalies_before_s=START_S + 1, alerts_before_s=0.0)
+        alerts.prune_anomalies(ledger, START_S + 1)
         assert shadows.newest(ledger, agent_id=None, limit=9) == [], "pruned with the others"
     assert (alert.severity, alert.anomaly_count) == (Severity.HIGH, 1)
     assert [a.anomaly_id for a in gathered] == ["a"]
