@@ -7,6 +7,7 @@ that the audit has is passed over.
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ from monitor.ledger.audit_chain import GENESIS, canonical
 from monitor.store.schema import audit as audit_table
 from monitor.store.schema import trips as trips_table
 from monitor.store.sql import storable
+
+log = logging.getLogger(__name__)
 
 ACTION: Final = "order from the journal"
 KILL: Final = "kill ordered"
@@ -97,6 +100,9 @@ class Importer:
 def read(path: Path) -> list[JournalOrder]:
     """All orders of a journal, checked.
 
+    A last line without an end was cut off as it was written, as by a power loss: it is passed over,
+    with a warning.
+
     Raises
     ------
     UsageError
@@ -109,7 +115,11 @@ def read(path: Path) -> list[JournalOrder]:
     try:
         with path.open("rb") as file:
             while line := file.readline(MAX_LINE_BYTES + 1):
-                orders.append(_order(line, prev_hash, f"journal {path}, line {len(orders) + 1}"))
+                where = f"journal {path}, line {len(orders) + 1}"
+                if not line.endswith(b"\n") and len(line) <= MAX_LINE_BYTES:
+                    log.warning("%s: was cut off as it was written; it is passed over", where)
+                    break
+                orders.append(_order(line, prev_hash, where))
                 prev_hash = orders[-1].hash
     except OSError as error:
         raise UsageError(
@@ -150,13 +160,15 @@ def _carry_out(
     if order.action != KILL:
         return Taken(order, "written down", None)
     agent = agents.lock(connection, order.agent_id, now_s)
-    if agent.state in BLOCKED:
-        return Taken(order, "cut off already", agent.trip_id)
-    restored = select(trips_table.c.trip_id).where(
+    query = select(trips_table.c.trip_id).where(
         trips_table.c.agent_id == order.agent_id, trips_table.c.restore_ordered_at > order.at
     )
-    if trip_id := connection.execute(restored.limit(1)).scalar():
-        return Taken(order, "restored since", trip_id)
+    restored = connection.execute(query.limit(1)).scalar()
+    is_blocked = agent.trip_id is not None and agent.state in BLOCKED
+    if restored is not None and not is_blocked:
+        return Taken(order, "restored since", restored)
+    if is_blocked and (restored is not None or not _by_hold(connection, agent.trip_id)):
+        return Taken(order, "cut off already", agent.trip_id)
     trip = trips.order_kill(
         connection,
         agent_id=order.agent_id,
@@ -167,7 +179,12 @@ def _carry_out(
         points=importer.points,
         receivers=importer.receivers,
     )
-    return Taken(order, "ordered", trip.trip_id)
+    return Taken(order, "ordered" if trip.is_new else "cut off already", trip.trip_id)
+
+
+def _by_hold(connection: Connection, trip_id: str | None) -> bool:
+    """Whether an order about many cut an agent off, so that lifting it would give it back."""
+    return trip_id is not None and trips.get(connection, trip_id).hold_id is not None
 
 
 def _write(connection: Connection, order: JournalOrder, importer: Importer, now_s: float) -> None:
@@ -203,7 +220,7 @@ def _order(line: bytes, prev_hash: str, where: str) -> JournalOrder:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         key = ".".join(map(str, first["loc"]))
         raise JournalError(f"{where}: {key}: {first['msg']}") from None
-    except (ValueError, RecursionError):  # a line that was cut off in the middle, too
+    except (ValueError, RecursionError):
         raise JournalError(f"{where}: is no JSON object of UTF-8") from None
     if order.prev_hash != prev_hash:
         raise JournalError(f"{where}: does not follow the line before; one was taken out or put in")

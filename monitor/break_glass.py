@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from alerting.killswitch import Order
 from alerting.ports import EnforcementPoint
 from monitor import journal
-from monitor.attempts import carry_out
+from monitor.attempts import carry_out, close_point
 from monitor.config import Config
 from monitor.enforcement import enforcement_points, longest_attempt_s, point_limits
 from monitor.errors import ExitCode
@@ -133,8 +133,8 @@ def kill(config: Config, *, agent: str, reason: str, by: str, why: str) -> Broke
     try:
         intent = write(action="kill ordered")
         order_id, order_seq = intent["journal_id"], intent["order_seq"]
-    except (OSError, ValueError, LookupError) as error:
-        journal_error = _one_line(error)  # the kill matters more than the record of it
+    except Exception as error:  # the kill matters more than the record of it
+        journal_error = _one_line(error)
     order = Order(
         trip_id=order_id,
         agent_id=agent,
@@ -149,7 +149,7 @@ def kill(config: Config, *, agent: str, reason: str, by: str, why: str) -> Broke
     if journal_error is None:
         try:
             write(action="kill outcome", points=points, order_seq=order_seq)
-        except (OSError, ValueError, LookupError) as error:
+        except Exception as error:  # likewise
             journal_error = f"the outcome is missing: {_one_line(error)}"
     return Broken(agent, reason, by, order_seq, why, told, str(kept.path), journal_error)
 
@@ -162,7 +162,7 @@ def _tell_all(config: Config, order: Order) -> list[Told]:
         answers: dict[str, str | None] = {}
         threads = []
         for name, point in points.items():
-            stack.callback(point.close)
+            stack.callback(close_point, name, point)
             arguments = (name, point, order, limits[name].timeout_s, answers)
             threads.append(threading.Thread(target=_tell, args=arguments, daemon=True))
             threads[-1].start()

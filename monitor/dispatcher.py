@@ -13,14 +13,13 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from pydantic import ValidationError
-from sqlalchemy.exc import DBAPIError
 
 from alerting.ports import DeliveryError, Receiver
 from alerting.render import clean
 from monitor.ledger import outbox, threads
 from monitor.ledger.outbox import Delivery
 from monitor.store import Store
-from monitor.store.engine import reason
+from monitor.store.engine import STORE_ERRORS, reason
 
 log = logging.getLogger(__name__)
 
@@ -152,7 +151,7 @@ class _Lane(threading.Thread):
         """Tell at most one delivery; returns how long to wait before the next, in seconds."""
         try:
             told = self._tell_next()
-        except DBAPIError as error:
+        except STORE_ERRORS as error:
             return self._failed(f"the store cannot be used: {reason(error)}")
         except Exception as error:
             # Nothing may end the thread that alerts depend on. Only the type is said, for the

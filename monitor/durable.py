@@ -5,13 +5,11 @@ import threading
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from sqlalchemy.exc import DBAPIError
-
 from monitor.dead_letter import DeadLetterError
 from monitor.pulse import Pulse
 from monitor.sources import Source, SourceAwayError
 from monitor.store import Store
-from monitor.store.engine import reason
+from monitor.store.engine import STORE_ERRORS, reason
 from monitor.store.shards import ShardLostError
 
 log = logging.getLogger(__name__)
@@ -47,7 +45,7 @@ def durably(
                 return act()
             except ShardLostError:
                 return None  # the shard is dropped; what is left of the batch has its turn
-            except DBAPIError as error:
+            except STORE_ERRORS as error:
                 pulse.failing = reason(error)
                 log.error("store %s: %s; trying again", store.url, pulse.failing)
             except (DeadLetterError, SourceAwayError) as error:

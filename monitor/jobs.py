@@ -9,7 +9,6 @@ from typing import Final
 from apscheduler.schedulers.background import (  # type: ignore[import-untyped]
     BackgroundScheduler,
 )
-from sqlalchemy.exc import DBAPIError
 
 from monitor import retention
 from monitor.audit_heads import Publisher
@@ -33,7 +32,7 @@ from monitor.metrics import Metrics
 from monitor.roundup import Roundup
 from monitor.status import Status
 from monitor.store import Store, inventory
-from monitor.store.engine import reason
+from monitor.store.engine import STORE_ERRORS, reason
 
 log = logging.getLogger(__name__)
 
@@ -197,7 +196,7 @@ def _guarded(job: Callable[[], object], store: Store) -> Callable[[], None]:
     def run() -> None:
         try:
             job()
-        except DBAPIError as error:
+        except STORE_ERRORS as error:
             log.error("job %s: store %s: %s", job.__name__, store.url, reason(error))
 
     return run

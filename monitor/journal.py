@@ -76,7 +76,9 @@ class Journal:
                 whole = [line for line in lines if line.endswith(b"\n")]
                 file.seek(sum(map(len, whole)))
                 file.truncate()
-                last = json.loads(whole[-1]) if whole else {"hash": GENESIS, "order_seq": 0}
+                prev_hash, before_seq = _followed(whole[-1]) if whole else (GENESIS, 0)
+                if order_seq is None:
+                    order_seq = max(clock_seq(), before_seq + 1)
                 entry: dict[str, Any] = {
                     "journal_id": uuid.uuid4().hex,
                     "at": time.time(),
@@ -85,8 +87,8 @@ class Journal:
                     "agent_id": agent_id,
                     "reason": storable(reason),
                     "points": [dict(point) for point in points],
-                    "order_seq": _next(last) if order_seq is None else order_seq,
-                    "prev_hash": _text(last, "hash"),
+                    "order_seq": order_seq,
+                    "prev_hash": prev_hash,
                 }
                 entry["hash"] = hash_of(entry)
                 file.write(json.dumps(entry).encode() + b"\n")
@@ -101,18 +103,16 @@ def clock_seq() -> int:
     return int(time.time() * 1000)
 
 
-def _next(last: Mapping[str, Any]) -> int:
-    before = last["order_seq"]
-    if not isinstance(before, int):
-        raise ValueError("its last line has no order_seq")
-    return max(clock_seq(), before + 1)
-
-
-def _text(line: Mapping[str, Any], key: str) -> str:
-    value = line[key]
-    if not isinstance(value, str):
-        raise ValueError(f"its last line has no {key}")
-    return value
+def _followed(line: bytes) -> tuple[str, int]:
+    """The hash and the number of the line that the next one follows."""
+    try:
+        document = json.loads(line)
+    except (ValueError, RecursionError):
+        document = None
+    match document:
+        case {"hash": str(line_hash), "order_seq": int(order_seq)}:
+            return line_hash, order_seq
+    raise ValueError("its last line is no line of a journal; move the file away")
 
 
 def _sync_directory(path: Path) -> None:

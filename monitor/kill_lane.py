@@ -11,14 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
-from sqlalchemy.exc import DBAPIError
-
 from alerting.killswitch import OPEN
 from alerting.ports import EnforcementPoint
 from monitor.attempts import Attempts, Limits, Outcome
 from monitor.ledger import trips
 from monitor.store import Store
-from monitor.store.engine import reason
+from monitor.store.engine import STORE_ERRORS, reason
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +108,7 @@ class Driver:
 
         Raises
         ------
-        sqlalchemy.exc.DBAPIError
+        sqlalchemy.exc.DBAPIError, sqlalchemy.exc.TimeoutError
             If the store cannot be used; a lease that is left then runs out by itself.
         """
         with self._starting:
@@ -162,7 +160,7 @@ class Driver:
                     now_s=time.time(),
                     retry_after_s=failure.retry_after_s if failure else None,
                 )
-        except DBAPIError as error:
+        except STORE_ERRORS as error:
             # The lease runs out by itself, and the order is tried again.
             log.error("kill lane: store %s: %s", self._store.url, reason(error))
 
@@ -194,7 +192,11 @@ class KillLane(threading.Thread):
             self._wake.clear()
             try:
                 self._driver.look()
-            except DBAPIError as error:
+            except STORE_ERRORS as error:
                 log.error("kill lane: store %s: %s", self._store_url, reason(error))
+            except Exception as error:
+                # Nothing may end the thread that orders depend on, as when the system gives no more
+                # threads for attempts. The text may hold anything: the type alone is said.
+                log.error("kill lane: unexpected %s; trying again", type(error).__name__)
             self._wake.wait(LOOK_EVERY_S)
         self._driver.drain()

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Table, select
-from sqlalchemy.exc import DBAPIError
 
 from alerting.render import clean
 from baselines.event import MAX_NAME_CHARS
+from monitor.attempts import close_point
 from monitor.config import Config
 from monitor.documents import trip_document
 from monitor.enforcement import (
@@ -28,6 +28,7 @@ from monitor.kill_lane import Driver
 from monitor.ledger import trips
 from monitor.routing import routing
 from monitor.store import Store
+from monitor.store.engine import STORE_ERRORS
 from monitor.store.engine import reason as said_by
 from monitor.store.schema import alerts, anomalies, claims, grants, profiles
 
@@ -165,7 +166,7 @@ def _drive(
             opened.drive_trip(ordered.trip_id, deadline_s)
             with store.read() as ledger:
                 return trips.get(ledger, ordered.trip_id), []
-        except DBAPIError as error:
+        except STORE_ERRORS as error:
             return ordered, [f"ordered, but then store {store.url}: {said_by(error)}"]
 
 
@@ -174,8 +175,8 @@ def driver(config: Config, store: Store, owner: str) -> Iterator[Driver]:
     """What drives the configured enforcement points for a while; `owner` names it in leases."""
     with ExitStack() as stack:
         points = enforcement_points(config, strict=False)  # the others are driven all the same
-        for point in points.values():
-            stack.callback(point.close)
+        for name, point in points.items():
+            stack.callback(close_point, name, point)
         yield Driver(
             store,
             points,
@@ -190,7 +191,7 @@ def _or_none(ask: Callable[[], bool]) -> bool | None:
     """What the store says; None if it cannot be asked now."""
     try:
         return ask()
-    except DBAPIError:
+    except STORE_ERRORS:
         return None
 
 

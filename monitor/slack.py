@@ -52,5 +52,5 @@ def open_socket(
         app_token=app_token,
         api_url=slack.api_url,
         channel=slack.channel,
-        observing=all(rule.mode != "enforce" for rule in response.rules),
+        response=response,
     )

@@ -12,7 +12,6 @@ from typing import Final
 
 from pydantic import ValidationError
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from alerting.notify.slack_web import Limit, SlackWeb
 from alerting.ports import DeliveryError
@@ -26,7 +25,7 @@ from monitor.slack_access import Access, RefusedError
 from monitor.slack_modal import text_block
 from monitor.slack_request import Ask
 from monitor.store import Store
-from monitor.store.engine import reason
+from monitor.store.engine import STORE_AWAY, STORE_ERRORS, reason
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +89,7 @@ class SlackDesk(threading.Thread):
                 if waiting is not None:
                     self._do(waiting)
                     continue
-            except DBAPIError as error:
+            except STORE_ERRORS as error:
                 log.error("requests of Slack wait: store %s", reason(error))
                 wait_s = BLIND_S
             self._look.wait(wait_s)
@@ -140,7 +139,7 @@ class SlackDesk(threading.Thread):
         except TripswitchError as error:
             told = f"not done: {error}"
             self._settle(waiting, told)
-        except (OperationalError, InterfaceError):
+        except STORE_AWAY:
             raise
         except Exception as error:
             told = self._failed(waiting, error)

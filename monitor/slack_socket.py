@@ -15,7 +15,6 @@ from slack_sdk.socket_mode import SocketModeClient
 from slack_sdk.socket_mode.client import BaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
-from sqlalchemy.exc import DBAPIError
 
 from alerting.health import Trouble
 from alerting.notify.slack_web import SlackWeb, sdk_log
@@ -23,6 +22,7 @@ from alerting.ports import DeliveryError
 from monitor import slack_actions
 from monitor.errors import TripswitchError
 from monitor.ledger import requests
+from monitor.ledger.response import Response
 from monitor.orders import check_agent
 from monitor.slack_access import Access, RefusedError
 from monitor.slack_client import SlackClient
@@ -30,7 +30,7 @@ from monitor.slack_desk import SlackDesk
 from monitor.slack_modal import modal
 from monitor.slack_request import ASK_REASON, Ask, Come, Typed, pressed, submitted, typed
 from monitor.store import Store
-from monitor.store.engine import reason
+from monitor.store.engine import STORE_ERRORS, reason
 
 log = logging.getLogger(__name__)
 
@@ -56,8 +56,8 @@ class SlackSocket:
         Where people may type the slash command.
     desk
         Does what is asked for.
-    observing
-        Whether no rule cuts agents off by itself.
+    response
+        Its rules, as they are in force: whether one cuts agents off by itself.
     clock
         The time, in seconds since the epoch.
     """
@@ -72,7 +72,7 @@ class SlackSocket:
         app_token: str,
         api_url: str,
         channel: str,
-        observing: bool,
+        response: Response,
         ping_s: float = PING_S,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -81,7 +81,7 @@ class SlackSocket:
         self._desk = desk
         self._access = access
         self._channel = channel
-        self._observing = observing
+        self._response = response
         self._clock = clock
         self._stopping = threading.Event()
         self._client = SlackClient(
@@ -149,7 +149,7 @@ class SlackSocket:
         late.start()
         try:
             self._hear(envelope.type, envelope.payload, answer)
-        except DBAPIError as error:
+        except STORE_ERRORS as error:
             log.error("something asked for in Slack is lost: store %s", reason(error))
             answer()
         except Exception as error:
@@ -187,7 +187,7 @@ class SlackSocket:
                     asked_by=ask.actor,
                     now_s=self._clock(),
                 )
-        except DBAPIError:
+        except STORE_ERRORS:
             self._desk.tell(ask.channel, ask.user, "not done: the store cannot be used; ask again")
             raise
         answer()
@@ -209,7 +209,7 @@ class SlackSocket:
             self._desk.refuse(ask, str(refused))
         except TripswitchError as error:
             self._desk.tell(ask.channel, ask.user, f"not done: {error}")
-        except DBAPIError:
+        except STORE_ERRORS:
             self._desk.tell(ask.channel, ask.user, "not done: the store cannot be used; ask again")
             raise
         except DeliveryError as error:
@@ -228,7 +228,8 @@ class SlackSocket:
                 self._desk.tell(command.channel, command.user, _HELP)
                 return
             with self._store.read() as ledger:
-                lines = slack_actions.status(ledger, self._clock(), observing=self._observing)
+                observing = all(rule.mode != "enforce" for rule in self._response.rules)
+                lines = slack_actions.status(ledger, self._clock(), observing=observing)
             self._desk.tell(command.channel, command.user, *lines)
         except RefusedError as refused:
             self._desk.tell(command.channel, command.user, str(refused))

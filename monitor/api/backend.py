@@ -8,17 +8,16 @@ from contextlib import ExitStack
 from typing import Final, TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from monitor.config import Config
 from monitor.errors import TripswitchError
 from monitor.store import Store
-from monitor.store.engine import reason
+from monitor.store.engine import STORE_AWAY, reason
 
 T = TypeVar("T")
 
-# All but the drivers hold a connection each; a pool has 15.
+# Each of them uses the store, and so do the threads that settle what drivers tried: the store's
+# engine has connections for all of these at once.
 _READERS: Final = 6
 _WRITERS: Final = 4
 _DRIVERS: Final = 16
@@ -122,5 +121,5 @@ async def _settled(future: "Future[T]") -> T:
 def _reached(do: Callable[[], T]) -> T:
     try:
         return do()
-    except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+    except STORE_AWAY as error:
         raise StoreDownError(reason(error)) from None

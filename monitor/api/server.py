@@ -16,6 +16,7 @@ import uvicorn
 
 from monitor.api.app import create_app
 from monitor.api.backend import Backend
+from monitor.api.connection import Connection
 from monitor.config import Config
 from monitor.config_serve import ServeConfig
 from monitor.errors import TripswitchError, UsageError
@@ -101,7 +102,7 @@ def uvicorn_settings(config: ServeConfig, backend: Backend) -> uvicorn.Config:
         proxy_headers=False,
         lifespan="off",
         ws="none",
-        http="h11",
+        http=Connection,
         h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
         limit_concurrency=_MAX_CONNECTIONS,
         timeout_keep_alive=30,

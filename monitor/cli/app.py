@@ -6,18 +6,18 @@ import json
 import os
 import pwd
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from sqlalchemy.exc import DBAPIError
 from typer.exceptions import TyperException
 
 from monitor import config as settings
 from monitor.errors import ExitCode, TripswitchError
 from monitor.store import Store
-from monitor.store.engine import reason
+from monitor.store.engine import STORE_ERRORS, reason
 
 app: Final = typer.Typer(
     name="tripswitch",
@@ -108,19 +108,43 @@ def run(arguments: list[str]) -> int:
             context = getattr(error, "ctx", None)
             command = context.command_path if context else "tripswitch"
             said = f"tripswitch: {said.rstrip('.')}; `{command} --help` shows how it is used"
-        typer.echo(said, err=True)
+        _complain(said)
         return ExitCode.USAGE
     except TripswitchError as error:
-        typer.echo(f"tripswitch: {error}", err=True)
+        _complain(f"tripswitch: {error}")
         return error.exit_code
-    except DBAPIError as error:
-        said = f"tripswitch: the store failed: {reason(error)}; `tripswitch doctor` looks into it"
-        typer.echo(said, err=True)
+    except STORE_ERRORS as error:
+        _complain(
+            f"tripswitch: the store failed: {reason(error)}; `tripswitch doctor` looks into it"
+        )
         return ExitCode.FAILED
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output left; Python would complain at exit
-        return ExitCode.DONE
+    except SystemExit as end:
+        if not isinstance(end.__context__, BrokenPipeError):
+            raise
+        return ExitCode.FAILED  # the reader of our output left; typer's own 1 means nothing here
     return result if isinstance(result, int) else ExitCode.DONE
+
+
+@contextmanager
+def read_or_not(*, err: bool = False) -> Iterator[None]:
+    """Go on where what is printed inside cannot be: what was done stands, with its exit code.
+
+    Parameters
+    ----------
+    err
+        What is printed goes to stderr.
+    """
+    try:
+        yield
+    except OSError:  # the reader left, the terminal is gone, the disk is full
+        stream = sys.stderr if err else sys.stdout
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), stream.fileno())  # else the rest fails at the end, again
+
+
+def _complain(said: str) -> None:
+    with read_or_not(err=True):
+        typer.echo(said, err=True)
 
 
 def open_store(path: Path | None) -> tuple[settings.Config, Store]:

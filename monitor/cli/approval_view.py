@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from alerting.render import clean
-from monitor.cli.app import print_json, print_json_lines
+from monitor.cli.app import print_json, print_json_lines, read_or_not
 from monitor.cli.order_view import cleaned, many_lines
 
 
@@ -23,6 +23,7 @@ def print_waiting(documents: Sequence[Mapping[str, Any]], as_json: bool) -> None
         typer.echo("nothing waits for a person")
 
 
+@read_or_not()
 def print_decided(
     document: Mapping[str, Any], trip_lines: Sequence[str], where: str, as_json: bool
 ) -> None:

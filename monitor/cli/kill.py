@@ -3,8 +3,6 @@
 from contextlib import ExitStack, closing
 from pathlib import Path
 
-from sqlalchemy.exc import DBAPIError
-
 from alerting.render import clean
 from monitor import break_glass, orders, orders_many, rehearsal
 from monitor.cli import remote, remote_many
@@ -27,6 +25,7 @@ from monitor.config import load
 from monitor.errors import ExitCode
 from monitor.ledger import trips
 from monitor.store import Store, StoreError
+from monitor.store.engine import STORE_ERRORS
 from monitor.store.engine import reason as said_by
 
 
@@ -78,7 +77,7 @@ def _kill(agent: str, reason: str, config: Path | None, as_json: bool) -> int:
     me = owner()
     try:
         store, ordered = break_glass.within(break_glass.STORE_WAIT_S, order)
-    except (StoreError, DBAPIError) as error:
+    except (StoreError, *STORE_ERRORS) as error:
         why = str(error) if isinstance(error, StoreError) else f"the store: {said_by(error)}"
         broken = break_glass.kill(chosen, agent=agent, reason=reason, by=by, why=why)
         print_break_glass(broken, as_json)

@@ -13,7 +13,7 @@ from alerting.killswitch import OPEN
 from alerting.render import clean
 from monitor.attempts import Attempts
 from monitor.break_glass import Broken
-from monitor.cli.app import print_json, print_json_lines
+from monitor.cli.app import print_json, print_json_lines, read_or_not
 from monitor.cli.trip_view import MAX_AGENT_CHARS, MAX_TEXT_CHARS, point_line
 from monitor.errors import ExitCode, UsageError
 from monitor.kill_lane import Driver
@@ -48,6 +48,7 @@ def owner() -> str:
     return f"cli:{socket.gethostname()}:{os.getpid()}"
 
 
+@read_or_not()
 def report(store: Store, carried: Carried, as_json: bool) -> None:
     """Tell what became of an order about one agent."""
     if as_json:
@@ -64,6 +65,7 @@ def report(store: Store, carried: Carried, as_json: bool) -> None:
     typer.echo(f"  store: {clean(store.url, 500)}")
 
 
+@read_or_not()
 def report_many(store: Store, many: Many, as_json: bool) -> None:
     """Tell what became of an order about many agents."""
     if as_json:
@@ -117,6 +119,7 @@ def print_holds(documents: Sequence[Mapping[str, Any]], as_json: bool) -> None:
         typer.echo("no holds")
 
 
+@read_or_not()
 def print_asked(document: Mapping[str, Any], where: str, as_json: bool) -> None:
     """Tell that an order about many waits for a second person; `where` it was asked."""
     if as_json:
@@ -134,6 +137,7 @@ def print_asked(document: Mapping[str, Any], where: str, as_json: bool) -> None:
     )
 
 
+@read_or_not()
 def print_break_glass(broken: Broken, as_json: bool) -> None:
     """Tell what was done without the store, and what is to be done about it."""
     if as_json:
@@ -159,40 +163,54 @@ def print_break_glass(broken: Broken, as_json: bool) -> None:
     typer.echo("\n".join(lines))
 
 
-def print_rehearsal(document: dict[str, Any], as_json: bool) -> None:
-    """Tell what an order would do."""
+@read_or_not()
+def print_rehearsal(document: Mapping[str, Any], as_json: bool) -> None:
+    """Tell what an order would do; a server may tell anything, so all of it is cleaned."""
     if as_json:
         print_json(document)
         return
-    typer.echo("dry run: nothing was changed")
+    lines = ["dry run: nothing was changed"]
     if "members" in document:
-        whom = "every agent" if document["role"] is None else f"role {clean(document['role'])}"
-        typer.echo(f"{document['action']} {whom}: {len(document['members']):,} agents")
-        for member in document["members"]:
-            typer.echo(f"  {_member_line(member)}")
+        members, action = document["members"], _text(document["action"])
+        whom = "every agent" if document["role"] is None else f"role {_text(document['role'])}"
+        lines.append(f"{action} {whom}: {len(members):,} agents")
+        lines += [f"  {_member_line(member)}" for member in members]
     else:
-        typer.echo("\n".join(_one_lines(document)))
-    told = ", ".join(document["receivers"]) or "nobody"
-    typer.echo(f"  people would be told by: {told}")
+        lines += _one_lines(document)
+    lines.append(f"  people would be told by: {_listed(document['receivers']) or 'nobody'}")
+    typer.echo("\n".join(lines))
 
 
-def _member_line(member: dict[str, Any]) -> str:
-    line = f"{clean(member['agent_id'], MAX_AGENT_CHARS)}: {member['state']}"
+def _member_line(member: Mapping[str, Any]) -> str:
+    line = f"{_agent(member)}: {_text(member['state'])}"
     if member.get("points"):
-        line += f", {member['grants']} grants, to be told: {', '.join(member['points'])}"
+        grants = _text(member["grants"])
+        line += f", {grants} grants, to be told: {_listed(member['points'])}"
     return line
 
 
-def _one_lines(document: dict[str, Any]) -> list[str]:
-    agent, scopes = clean(document["agent_id"], MAX_AGENT_CHARS), document["grants"]
-    lines = [f"{document['action']} {agent}: now {document['state']}"]
+def _one_lines(document: Mapping[str, Any]) -> list[str]:
+    action, scopes = document["action"], document["grants"]
+    lines = [f"{_text(action)} {_agent(document)}: now {_text(document['state'])}"]
     if not document["new"]:
         return [*lines, "  no new order would follow from it"]
-    verb = "revoked" if document["action"] == "kill" else "given back"
-    named = ", ".join(clean(grant["scope"], 60) for grant in scopes[:20]) or "none"
+    verb = "revoked" if action == "kill" else "given back"
+    named = _listed([grant["scope"] for grant in scopes[:20]]) or "none"
     lines.append(f"  grants that would be {verb}, {len(scopes)}: {named}")
     for point in document["points"]:
         order = point["order"]
-        said = f"{order['state']}, order {order['order_seq']}"
-        lines.append(f"  {clean(point['point'], 40):<10} would be told: {said}")
+        said = f"{_text(order['state'])}, order {_text(order['order_seq'])}"
+        lines.append(f"  {_text(point['point']):<10} would be told: {said}")
     return lines
+
+
+def _agent(document: Mapping[str, Any]) -> str:
+    return clean(str(document["agent_id"]), MAX_AGENT_CHARS)
+
+
+def _listed(values: Sequence[Any]) -> str:
+    return ", ".join(map(_text, values))
+
+
+def _text(value: Any) -> str:
+    return clean(str(value))

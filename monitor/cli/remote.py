@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from alerting.render import clean
-from monitor.cli.app import print_json, print_json_lines
+from monitor.cli.app import print_json, print_json_lines, read_or_not
 from monitor.cli.order_view import print_rehearsal
 from monitor.cli.trip_view import MAX_AGENT_CHARS, MAX_TEXT_CHARS
 from monitor.client import ServerClient, ServerError, find_token
@@ -43,7 +43,7 @@ def told_by(server: str | None, of_what: str) -> Iterator[None]:
     """
     try:
         yield
-    except (LookupError, TypeError, ValueError):
+    except (AttributeError, LookupError, TypeError, ValueError):
         if server is None:
             raise
         raise ServerError(
@@ -77,15 +77,15 @@ def restore(
 
 def trips(url: str, token_file: Path | None, agent: str | None, limit: int, as_json: bool) -> None:
     """List trips as the server tells them."""
-    with ServerClient(url, find_token(token_file)) as server:
+    with told_by(url, "trips"), ServerClient(url, find_token(token_file)) as server:
         found = server.trips(agent, limit)
-    if as_json:
-        print_json_lines(found)
-        return
-    for trip in found:
-        typer.echo("\n".join(trip_lines(trip)))
-    if not found:
-        typer.echo("no trips")
+        if as_json:
+            print_json_lines(found)
+            return
+        for trip in found:
+            typer.echo("\n".join(trip_lines(trip)))
+        if not found:
+            typer.echo("no trips")
 
 
 def exit_code_of(document: Mapping[str, Any]) -> int:
@@ -95,15 +95,15 @@ def exit_code_of(document: Mapping[str, Any]) -> int:
 
 
 def _report(document: Mapping[str, Any], url: str, as_json: bool) -> int:
-    if as_json:
-        print_json(document)
-    elif document.get("dry_run"):
-        print_rehearsal(dict(document), as_json=False)
-    else:
-        typer.echo("\n".join(trip_lines(document)))
-        for note in document.get("notes", ()):
-            typer.echo(f"  note: {clean(str(note), 500)}")
-        typer.echo(f"  server: {clean(url, 500)}")
+    with told_by(url, "an order"), read_or_not():
+        if as_json:
+            print_json(document)
+        elif document.get("dry_run"):
+            print_rehearsal(document, as_json=False)
+        else:
+            notes = [f"  note: {clean(str(note), 500)}" for note in document.get("notes", ())]
+            where = f"  server: {clean(url, 500)}"
+            typer.echo("\n".join([*trip_lines(document), *notes, where]))
     return exit_code_of(document)
 
 

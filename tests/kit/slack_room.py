@@ -1,6 +1,7 @@
 """A room in Slack: its channel, the store behind it, and what runs between them."""
 
 import time
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import select
@@ -50,11 +51,12 @@ class Room:
         ping_s: float = 1.0,
     ) -> None:
         self.store, self.slack = store, slack
+        self.response = replace(RESPONSE)
         self.receiver = SlackReceiver(CHANNEL, TOKEN, slack.url, 20.0, buttons=True, gap_s=0.0)
         self.dispatcher = Dispatcher(store, [self.receiver], poll_s=0.05)
         web = SlackWeb(TOKEN, slack.url, 10.0)
         access = Access(web, may_kill, may_act)
-        self.desk = SlackDesk(store, web, access, RESPONSE, self.dispatcher.wake)
+        self.desk = SlackDesk(store, web, access, self.response, self.dispatcher.wake)
         self.socket = SlackSocket(
             store,
             web,
@@ -63,7 +65,7 @@ class Room:
             app_token=APP_TOKEN,
             api_url=slack.url,
             channel=CHANNEL,
-            observing=True,
+            response=self.response,
             ping_s=ping_s,
         )
         self.people = slack.people

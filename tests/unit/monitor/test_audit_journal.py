@@ -18,6 +18,7 @@ from monitor.errors import UsageError
 from monitor.journal import Journal
 from monitor.ledger import agents, audit, grants, trips
 from monitor.store import Store
+from tests.kit.holds import know, lift, put_on, roundup
 
 AT_S = 1_800_000_000.0
 NOW_S = AT_S + 600
@@ -130,6 +131,18 @@ def test_an_agent_that_was_restored_since_is_left_alone(store: Store, path: Path
     assert (blocked.outcome, blocked.trip_id) == ("cut off already", standing.trip_id)
 
 
+def test_an_agent_that_a_hold_has_cut_off_meanwhile_stays_so_when_it_is_lifted(
+    store: Store, path: Path
+) -> None:
+    know(store, None, "a", "b")
+    roundup(store).begin(put_on(store, None, NOW_S))
+    (taken,) = take(store, write(path, journal("a")))
+    assert taken.outcome == "cut off already"
+    roundup(store).carry_out(lift(store, None))
+    assert state(store, "a") is AgentState.CONTAINED
+    assert state(store, "b") is AgentState.PROBATION
+
+
 def test_later_orders_are_numbered_above_those_of_the_journal(store: Store, tmp_path: Path) -> None:
     kept = Journal(tmp_path / "written.jsonl")
     order = kept.append(actor="os:alice", action="kill ordered", agent_id="a", reason="\udcff")
@@ -195,9 +208,9 @@ def test_a_reason_of_any_bytes_is_taken_in(store: Store, path: Path) -> None:
     assert [taken.outcome for taken in take(store, path)] == ["ordered"]
 
 
-@pytest.mark.parametrize("raw", [b"{", b"[]", b"null", b"\xff\n", b"[" * 100_000, b"\n", b"1"])
+@pytest.mark.parametrize("raw", [b"{", b"[]", b"null", b"\xff", b"[" * 100_000, b"", b"1"])
 def test_what_is_no_journal_is_refused(path: Path, raw: bytes) -> None:
-    path.write_bytes(raw)
+    path.write_bytes(raw + b"\n")
     with pytest.raises(JournalError, match="line 1: "):
         read(path)
 
@@ -208,9 +221,19 @@ def test_lines_taken_out_are_missed(path: Path) -> None:
         read(write(path, [lines[0], lines[2]]))
     with pytest.raises(JournalError, match="line 1: does not follow"):
         read(write(path, lines[1:]))
-    whole = write(path, lines).read_bytes()
-    path.write_bytes(whole[:-20])  # torn by a crash
-    with pytest.raises(JournalError, match="line 3: is no JSON"):
+
+
+@pytest.mark.parametrize("cut", [1, 20])
+def test_a_last_line_that_was_cut_off_is_passed_over_and_said(
+    store: Store, path: Path, caplog: pytest.LogCaptureFixture, cut: int
+) -> None:
+    """A journal does not take it for written either: nobody acted on it."""
+    whole = write(path, journal("a", "b", "c")).read_bytes()
+    path.write_bytes(whole[:-cut])  # as by a power loss
+    assert [taken.order.agent_id for taken in take(store, path)] == ["a", "b"]
+    assert f"{path}, line 3: was cut off" in caplog.text
+    path.write_bytes(b"x" * 2**21)  # no line of a journal is as long, cut off or not
+    with pytest.raises(JournalError, match="line 1: "):
         read(path)
 
 

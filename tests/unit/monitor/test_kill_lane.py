@@ -104,6 +104,25 @@ def test_a_point_that_this_process_does_not_know_is_left_to_others(store: Store)
     assert not Driver(store, {}, owner="one", receivers=(), timeout_s=1.0).start_due()
 
 
+def test_the_lane_survives_a_system_that_gives_no_more_threads(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    starts = threading.Thread.start
+    refused: list[str] = []
+
+    def start_but_for_the_first_attempt(thread: threading.Thread) -> None:
+        if thread.name.startswith("attempt") and not refused:
+            refused.append(thread.name)
+            raise RuntimeError("can't start new thread")
+        starts(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_but_for_the_first_attempt)
+    trip_id = kill(store)
+    with running(store, driver(store, Gate(), timeout_s=0.2)):
+        until(lambda: state(store, trip_id) is AgentState.CONTAINED)
+    assert "kill lane: unexpected RuntimeError; trying again" in caplog.text
+
+
 @pytest.mark.service
 def test_the_lane_survives_a_store_that_is_down(
     tmp_path_factory: pytest.TempPathFactory,

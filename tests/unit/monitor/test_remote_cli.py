@@ -1,6 +1,7 @@
 """`--server`: orders through a `tripswitch serve`, by a person with a token and no store."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from monitor.client import ServerError
 from monitor.errors import ExitCode
 from tests.kit.api import process
 from tests.kit.daemon import tripswitch
+from tests.kit.gateway_server import Answer, GatewayServer, gateway_server
 
 
 def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
@@ -96,3 +98,86 @@ def test_a_server_that_tells_of_things_in_another_form_is_named() -> None:
         told["actions"]
     with pytest.raises(KeyError), told_by(None, "actions"):
         told["actions"]  # a fault of our own is told as what it is
+
+
+@pytest.fixture
+def server() -> Iterator[GatewayServer]:
+    """It answers whatever it is told to."""
+    with gateway_server() as opened:
+        yield opened
+
+
+def told(server: GatewayServer, document: object) -> None:
+    server.script.append(Answer(200, json.dumps(document).encode()))
+
+
+EVIL = "e\x1b[2J\u202evil\nx"
+ONE = {
+    "dry_run": True, "action": EVIL, "agent_id": EVIL, "state": EVIL, "new": True,
+    "grants": [{"scope": EVIL}],
+    "points": [{"point": EVIL, "order": {"state": EVIL, "order_seq": EVIL}}],
+    "receivers": [EVIL],
+}  # fmt: skip
+MANY = {
+    "dry_run": True, "action": EVIL, "role": EVIL, "receivers": [EVIL],
+    "members": [{"agent_id": EVIL, "state": EVIL, "grants": EVIL, "points": [EVIL]}],
+}  # fmt: skip
+DRY_RUNS = [
+    ("kill a", ONE), ("restore a", {**ONE, "new": False}), ("kill --all", MANY),
+    ("restore --role r", {**MANY, "role": None}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("order", "document"), DRY_RUNS)
+def test_no_server_harms_a_terminal(
+    capsys: pytest.CaptureFixture[str], server: GatewayServer, order: str, document: dict[str, Any]
+) -> None:
+    told(server, document)
+    via = ["--reason", "r", "--dry-run", "--server", server.url]
+    assert run([*order.split(), *via]) == ExitCode.DONE
+    said = capsys.readouterr().out
+    assert "evil" in said.replace("\\x1b[2J\\u202e", "")
+    assert not any(hostile in said for hostile in ("\x1b", "\u202e", "vil\nx"))
+
+
+@pytest.mark.parametrize(
+    ("order", "document"),
+    [(order, {k: v for k, v in document.items() if k != gone})
+     for order, document in DRY_RUNS for gone in ("action", "grants", "receivers", "role")
+     if gone in document and not (gone == "grants" and not document["new"])]
+    + [("kill a", {**ONE, "points": [1]}), ("kill a", {**ONE, "grants": {}, "points": 1}),
+       ("kill --all", {**MANY, "members": ["a"]}), ("kill --all", {**MANY, "members": 1})],
+)  # fmt: skip
+def test_what_a_server_tells_in_another_form_is_one_line(
+    capsys: pytest.CaptureFixture[str], server: GatewayServer, order: str, document: dict[str, Any]
+) -> None:
+    told(server, document)
+    via = ["--reason", "r", "--dry-run", "--server", server.url]
+    assert run([*order.split(), *via]) == ExitCode.FAILED
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n")) == ("", 1)
+    assert "tells of an order in another form" in said.err
+
+
+@pytest.mark.parametrize(
+    ("command", "document", "of_what"),
+    [
+        ("holds", {}, "holds"),
+        ("approvals", {}, "approvals"),
+        ("trips", {"trips": [1]}, "trips"),
+        ("approve x --reason r", {"notes": None}, "a decision"),
+        ("kill a --reason r", {"points": [1]}, "an order"),
+    ],
+)
+def test_so_is_any_other_answer(
+    capsys: pytest.CaptureFixture[str],
+    server: GatewayServer,
+    command: str,
+    document: dict[str, Any],
+    of_what: str,
+) -> None:
+    told(server, document)
+    assert run([*command.split(), "--server", server.url]) == ExitCode.FAILED
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n")) == ("", 1)
+    assert f"tells of {of_what} in another form" in said.err

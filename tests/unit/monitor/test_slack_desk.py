@@ -2,17 +2,19 @@
 
 import json
 import time
+from dataclasses import replace
 
 import pytest
 
 from alerting.killswitch import AgentState
+from alerting.trip_policy import Rule
 from monitor.ledger import (
     approvals,
     second_person,
     trip,
 )
 from tests.kit.messages import HOSTILE
-from tests.kit.slack_room import ANN, BOB, EVE, GROUP, Room, approval, header
+from tests.kit.slack_room import ANN, BOB, EVE, GROUP, RESPONSE, Room, approval, header
 from tests.kit.waiting import until
 
 
@@ -136,6 +138,17 @@ def test_the_slash_command_tells_how_things_stand(room: Room) -> None:
     assert "not allowed here" in room.told(EVE)
     room.people.command("help", BOB)
     assert "kill AGENT" in room.told(BOB, 2)
+
+
+def test_the_slash_command_goes_by_the_rules_in_force(room: Room) -> None:
+    """A reload arms a rule, and disarms it again."""
+    armed = replace(RESPONSE, rules=[Rule("r", mode="enforce")])
+    for times, (now, said) in enumerate(
+        [(RESPONSE, "observing"), (armed, "armed"), (RESPONSE, "observing")], 1
+    ):
+        room.response.follow(now)
+        room.people.command("", BOB)
+        assert room.told(BOB, times).splitlines()[-1].startswith(said)
 
 
 @pytest.mark.parametrize("agent", ["payroll-7", "a b", "<&>", "x" * 1024, "ünïcode-✓"])
