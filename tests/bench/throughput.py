@@ -10,7 +10,9 @@
 - `quix_plain`, `bytewax_plain`: the plainest form of them, which does far less.
 
 All read the same records from the same broker, in processes of their own and in alternation, with
-the same fetch settings. A round is timed from the first records to the last record dealt with;
+the same fetch settings. Each has one core for itself, and the broker the others: a reader whose
+library has a thread of its own gains nothing by a second core that happens to be free. A round is
+timed from the first records to the last record dealt with;
 for the worker that includes every ledger transaction and checkpoint, for the others what they keep
 their state with. Latency is that of the whole daemon at a steady rate. Prints one JSON object.
 
@@ -98,6 +100,8 @@ def compare(directory: Path, events: int, rounds: int) -> dict[str, Any]:
     """Alternate the subjects over one topic on one broker."""
     kafka = directory / "kafka"
     kafka.mkdir()
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, cores[1:] or cores)  # of this process, and so of the broker
     broker = open_broker(kafka)
     try:
         # The recorded times are old: the broker would clear them away under the readers.
@@ -109,11 +113,12 @@ def compare(directory: Path, events: int, rounds: int) -> dict[str, Any]:
                 place = directory / f"{subject}-{number}"
                 place.mkdir()
                 read = events // 10 if subject in A_TENTH else events
-                took_s = _round(subject, broker.bootstrap_servers, topic, place, read)
+                took_s = _round(subject, cores[0], broker.bootstrap_servers, topic, place, read)
                 per_s[subject].append(read / took_s)
                 print(f"round {number + 1} {subject}: {read / took_s:,.0f}/s", file=sys.stderr)
     finally:
         broker.close()
+        os.sched_setaffinity(0, cores)
     latency_ms = {f"{rate}/s": _latency(rate) for rate in RATES_PER_S}
     ratios = {
         name: [o / t for o, t in zip(per_s[one], per_s[than], strict=True)]
@@ -130,7 +135,8 @@ def compare(directory: Path, events: int, rounds: int) -> dict[str, Any]:
     }
 
 
-def _round(subject: str, broker: str, topic: str, directory: Path, events: int) -> float:
+def _round(subject: str, core: int, broker: str, topic: str, directory: Path, events: int) -> float:
+    """How many seconds a reader took, by itself on one core."""
     if subject in RIVALS:
         module, job = RIVALS[subject]
         command = [str(RIVALS_PYTHON), "-m", f"tests.bench.rivals.{module}", job]
@@ -140,7 +146,12 @@ def _round(subject: str, broker: str, topic: str, directory: Path, events: int) 
         command += ["--round", subject, broker, topic, str(directory)]
     surroundings = os.environ | ({"PYTHONPATH": str(ROOT)} if subject == "worker_python" else {})
     ended = subprocess.run(
-        command, capture_output=True, text=True, timeout=600, check=False, env=surroundings
+        ["taskset", "--cpu-list", str(core), *command],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+        env=surroundings,
     )
     if ended.returncode:
         raise SystemExit(f"{subject} failed:\n{ended.stderr[-3000:]}")
