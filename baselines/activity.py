@@ -156,6 +156,7 @@ class Activity:
         """Undo `dump`."""
         activity = cls()
         activity.first_day, open_hour, days = data
-        activity.hour_end_s, activity.calls, activity.bytes_out = open_hour
+        activity.hour_end_s, activity.calls, bytes_out = open_hour
+        activity.bytes_out = float(bytes_out)  # it was a whole number once
         activity._days = [_Day.load(day) for day in days]
         return activity

@@ -195,7 +195,9 @@ class Approved:
         approved = cls()
         approved.at_s, approved.by, hourly, terms, groups, beyond, counted = data
         approved.hourly = None if hourly is None else Hourly(*hourly)
-        approved._counted = dict(counted)
+        for one in counted:  # once they were stored without the tools
+            key, tool_key = one if isinstance(one, list) else (one, 0)
+            approved._counted[key] = tool_key
         approved._terms = set(terms)
         approved._groups = {tool: None if some is None else set(some) for tool, some in groups}
         approved.beyond = {key: Beyond(*rest) for key, *rest in beyond}

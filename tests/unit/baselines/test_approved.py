@@ -95,6 +95,16 @@ def test_a_person_approves_more_than_is_kept_in_words() -> None:
     assert not meet(approved, "tool-0", "/etc/passwd")
 
 
+def test_what_was_stored_without_the_tools_is_counted_on() -> None:
+    approved = Approved()
+    approved.take(2.0, 4)
+    meet(approved, "wire")
+    *others, counted = approved.dump()
+    again = Approved.load([*others, [key for key, _ in counted]])
+    meet(again, "wire")
+    assert again.breadth == approved.breadth == 3, "the tool, its verb and its effect"
+
+
 def test_a_tool_that_explores_is_approved_for_any_target() -> None:
     approved = Approved()
     for number in range(MAX_GROUPS + 1):
