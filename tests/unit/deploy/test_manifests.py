@@ -5,14 +5,17 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from sqlalchemy import make_url
 
 from monitor import config
+from monitor.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[3]
 DEPLOY = ROOT / "deploy"
@@ -103,6 +106,39 @@ def test_the_manifests_belong_together() -> None:
     assert trigger["bootstrapServers"] == chosen.kafka.bootstrap_servers
 
 
+def test_a_pod_starts_beside_services_of_our_name_and_its_shell_has_the_same_settings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pod = read(DEPLOY / "k8s" / "deployment.yaml")["spec"]["template"]["spec"]
+    (only,) = pod["containers"]
+    told = {variable["name"]: variable["value"] for variable in only["env"]}
+    (mount,) = [one["mountPath"] for one in only["volumeMounts"] if one["name"] == "config"]
+    assert told == {"TRIPSWITCH_CONFIG": f"{mount}/tripswitch.toml"}
+    assert "--config" not in only["args"]  # the same file stands in one place
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    config.load(DEPLOY / "k8s" / "tripswitch.toml")
+    monkeypatch.setenv("TRIPSWITCH_SERVE_SERVICE_HOST", "10.0.0.1")  # as service links would
+    with pytest.raises(UsageError, match="TRIPSWITCH_SERVE_SERVICE_HOST"):
+        config.load(DEPLOY / "k8s" / "tripswitch.toml")
+    assert pod["enableServiceLinks"] is False
+
+
+def test_an_upgrade_has_no_old_process_beside_it_and_time_for_the_tables() -> None:
+    deployment = read(DEPLOY / "k8s" / "deployment.yaml")
+    assert deployment["spec"]["strategy"] == {"type": "Recreate"}
+    probe = container(deployment)["startupProbe"]
+    assert probe["periodSeconds"] * probe["failureThreshold"] >= 600
+
+
+def test_the_image_that_is_pulled_is_this_version_s() -> None:
+    (image,) = read(DEPLOY / "k8s" / "kustomization.yaml")["images"]
+    assert image["name"] == container(read(DEPLOY / "k8s" / "deployment.yaml"))["image"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert image["newTag"] == project["version"]
+    assert "/" in image["newName"]  # no registry but a public one is asked for a bare name
+
+
 def test_compose_fits_its_specification() -> None:
     told = subprocess.run(
         [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec",
@@ -133,6 +169,47 @@ def test_compose_sets_settings_that_exist_and_mounts_what_is_there(
                 assert (DEPLOY / mount.split(":")[0]).exists(), mount
 
 
+def test_compose_can_put_its_secrets_into_what_is_read_only() -> None:
+    document = read(DEPLOY / "compose.yaml")
+    ignored = (DEPLOY / ".gitignore").read_text("utf-8").splitlines()
+    used = [
+        name
+        for service in document["services"].values()
+        if service.get("read_only")
+        for name in service.get("secrets", ())
+    ]
+    assert used
+    for name in used:  # from a variable it would be copied in: docker/compose#12531 refuses that
+        assert set(document["secrets"][name]) == {"file"}
+        assert document["secrets"][name]["file"].removeprefix(".") in ignored
+
+
+def test_kafka_writes_to_its_volume() -> None:
+    kafka = read(DEPLOY / "compose.yaml")["services"]["kafka"]
+    mounts = [mount.split(":")[1] for mount in kafka["volumes"]]
+    assert kafka["environment"]["KAFKA_LOG_DIRS"] in mounts
+
+
+@pytest.mark.parametrize(("extra", "asked"), [("", []), ("fast", ["--extra", "fast"])])
+def test_an_extra_is_put_into_the_image_only_if_it_is_asked_for(
+    extra: str, asked: list[str]
+) -> None:
+    steps = instructions((DEPLOY / "Dockerfile").read_text("utf-8"))
+    assert steps.index(("ARG", 'EXTRA=""')) > steps.index(
+        ("FROM", "python:3.11-slim-bookworm AS build")
+    )  # above it would not hold within
+    (made,) = [what for step, what in steps if step == "RUN" and "uv pip compile" in what]
+    (command,) = [part for part in made.split("&&") if "uv pip compile" in part]
+    script = 'uv() { printf "%s\\n" "$@"; }\n' + command
+    told = subprocess.run(
+        ["sh", "-c", script], env={"EXTRA": extra}, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert {extra} - {""} <= project["optional-dependencies"].keys()
+    at = told.index("requirements.lock") + 1
+    assert told[at : told.index("--output-file")] == asked
+
+
 def test_the_image_runs_as_nobody_and_is_made_of_what_is_there() -> None:
     steps = instructions((DEPLOY / "Dockerfile").read_text("utf-8"))
     assert [what for step, what in steps if step == "FROM"] == [
@@ -152,6 +229,22 @@ def test_the_image_runs_as_nobody_and_is_made_of_what_is_there() -> None:
     )
     assert packages is not None
     assert set(re.findall(r'"(\w+)"', packages[1])) < kept
+
+
+def test_people_s_commands_and_the_unit_s_have_one_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (DEPLOY / "systemd" / "tripswitch.service").read_text("utf-8")
+    told = re.search(r'^#\s+url = "(.*)"$', text, re.MULTILINE)
+    home = re.search(r"^Environment=.*XDG_STATE_HOME=(\S+)", text, re.MULTILINE)
+    mode = re.search(r"^StateDirectoryMode=(\d+)$", text, re.MULTILINE)
+    assert told
+    assert home
+    assert mode
+    monkeypatch.setenv("XDG_STATE_HOME", home[1])
+    assert make_url(told[1]).database == str(config.state_dir() / "ledger.db")
+    assert int(mode[1], 8) == 0o2770  # what people make there stays the group's
+    installed = re.sub(r"\n# ", " ", text.partition("[Unit]")[0])
+    for page in re.findall(r"^Documentation=file://(\S+)$", text, re.MULTILINE):
+        assert page in installed
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze here")

@@ -64,6 +64,12 @@ def test_alerts_are_loaded_from_where_the_settings_of_prometheus_say() -> None:
     assert f'up{{job="{job["job_name"]}"}}' in next(expressions())
 
 
+def test_that_all_are_gone_is_told_also_where_targets_are_found_by_themselves() -> None:
+    (rule,) = [rule for rule in ALERTS if rule["expr"].startswith("absent(")]
+    assert rule["expr"] == "absent(tripswitch_ready)"  # of all processes, whatever the job is named
+    assert (rule["for"], rule["labels"]["severity"]) == ("2m", "critical")
+
+
 def misspelt(dashboard: dict[str, Any]) -> list[str]:
     """The keys that Grafana's own model of a dashboard does not have."""
     from grafana_foundation_sdk.cog.encoder import JSONEncoder  # late, as it takes a second
