@@ -10,8 +10,8 @@ from baselines.vocabulary import Vocabulary
 
 MAX_COHORTS: Final = 64
 MAX_TOOLS: Final = 128
-MAX_SIZE: Final = 1 << 20
-"""Bytes of the kinds and groups of all tools together, beside those of one that has just come."""
+MAX_SIZE: Final = 2 << 20
+"""Bytes of the kinds and groups of all tools together."""
 GRAINS: Final = 2
 """Kinds and groups of targets are shared; which very target an agent uses is its own affair."""
 
@@ -54,13 +54,14 @@ class Cohort:
             places = self._places.get(tool)
             if places is None:
                 if len(self._places) >= MAX_TOOLS:
-                    self._forget_rarest()
+                    del self._places[min(self._places, key=self._uses)]
                 places = self._places[tool] = tuple(Vocabulary() for _ in range(GRAINS))
             terms.update(dict.fromkeys(zip(places, chain(target), strict=False)))
         for vocabulary, term in terms:
             vocabulary.learn(term)
-        while len(self._places) > 1 and self._size() > MAX_SIZE:
-            self._forget_rarest()
+        while self._size() > MAX_SIZE:
+            tables = [terms for grains in self._places.values() for terms in grains]
+            max(tables, key=lambda terms: terms.size).halve()
         self.together.take(run.tools)
 
     def take_young(self, score: float, alpha: float, time_s: float) -> None:
@@ -73,9 +74,6 @@ class Cohort:
         for kinds, groups in self._places.values():
             total += kinds.size + groups.size
         return total
-
-    def _forget_rarest(self) -> None:
-        del self._places[min(self._places, key=self._uses)]
 
     def _uses(self, tool: str) -> int:
         return self._places[tool][0].uses

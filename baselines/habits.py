@@ -13,8 +13,8 @@ from baselines.vocabulary import YOUNG, Patience, Vocabulary
 
 MAX_TOOLS: Final = 128
 MAX_SORTS: Final = 32
-MAX_SIZE: Final = 1 << 20
-"""Bytes of the targets and flows of all tools together, beside those of one that has just come."""
+MAX_SIZE: Final = 2 << 20
+"""Bytes of the targets and flows of all tools together."""
 
 # While a term is young its own count leans on wider ones: geometric means with these weights.
 _ANYWHERE: Final = 0.3
@@ -236,15 +236,17 @@ class Habits:
     def _begin(self, tool: str) -> Places:
         """Make room for the targets of a tool that had none; the one used least gives way."""
         if len(self.targets) >= MAX_TOOLS:
-            self._forget_rarest()
+            rarest = min(self.targets, key=lambda tool: self.targets[tool].texts.uses)
+            del self.targets[rarest], self.flows[rarest]
         places = self.targets[tool] = Places()
         self.flows[tool] = Vocabulary()
         return places
 
     def _keep_small(self) -> None:
-        """Let the targets of the tools used least go while all of them take too much room."""
-        while len(self.targets) > 1 and self._size() > MAX_SIZE:
-            self._forget_rarest()
+        """Let the rarest terms of the largest vocabulary go while all take too much room."""
+        while self._size() > MAX_SIZE:
+            tables = [terms for places in self.targets.values() for terms in places.grains]
+            max((*tables, *self.flows.values()), key=lambda terms: terms.size).halve()
 
     def _size(self) -> int:
         total = 0
@@ -253,10 +255,6 @@ class Habits:
         for flows in self.flows.values():
             total += flows.size
         return total
-
-    def _forget_rarest(self) -> None:
-        rarest = min(self.targets, key=lambda tool: self.targets[tool].texts.uses)
-        del self.targets[rarest], self.flows[rarest]
 
     def dump(self) -> list[Any]:
         """Plain data; `load` makes the same habits of it."""

@@ -28,5 +28,5 @@ def cut(text: str, most: int) -> str:
 
 
 def size(text: str) -> int:
-    """How many bytes a text takes as UTF-8 at most; exact for ASCII, and cheap."""
-    return len(text) if text.isascii() else 4 * len(text)
+    """How many bytes a text takes as UTF-8."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))

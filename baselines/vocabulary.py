@@ -78,7 +78,7 @@ class Vocabulary:
     uses
         Sum of `known`, those that gave way included.
     size
-        How many bytes the terms take at most, those in quarantine included.
+        How many bytes the terms take, those in quarantine included.
     """
 
     __slots__ = ("_terms_by_runs", "held", "known", "size", "uses")
@@ -121,6 +121,13 @@ class Vocabulary:
         if runs < FREQUENT:
             by_runs[runs + 1] += 1
         known[term] = runs + 1
+
+    def halve(self) -> None:
+        """Let the rarest half of the known terms go, and the older half of those in quarantine."""
+        for term in sorted(self.known, key=self.known.__getitem__)[: (len(self.known) + 1) // 2]:
+            self._forget(term)
+        for term in list(self.held)[: (len(self.held) + 1) // 2]:
+            self._release(term)
 
     def _forget(self, term: str) -> None:
         runs = self.known.pop(term)

@@ -25,12 +25,12 @@ _FOLDED: Final = str.maketrans("\\．／＼％；？＃", "/.//%;?#", "\t\r\n")
 """What some servers take for ASCII, and what browsers leave out of a URL."""
 _PLAIN: Final = re.compile(r"[\w@.:/?#+=&,-]*", re.ASCII)
 """What stands as it is however it is decoded."""
-_TRIMMED: Final = "".join(map(chr, range(0x21)))
+_TRIMMED: Final = "".join(map(chr, range(1, 0x21)))
 """What browsers leave out at both ends of a URL."""
 _PARAMETERS: Final = re.compile(r"(?<=/)(\.{0,2});[^/?#]*")
 """What Java servers leave out before they resolve: to them `..;` is `..`."""
-_UNCLEAR: Final = re.compile(r"\0|%(c[01]%[89ab]|e0%[89]|f0%8|u[0-9a-f]{4})", re.IGNORECASE)
-"""What ends a text for some, and codes that are no UTF-8 and yet `.` or `/` to some."""
+_OVERLONG: Final = re.compile(r"%(c[01]%[89ab]|e0%[89]|f0%8|u[0-9a-f]{4})", re.IGNORECASE)
+"""Codes that are no UTF-8 and yet `.` or `/` to some."""
 
 _URL: Final = re.compile(
     r"([A-Za-z*?][A-Za-z0-9+.*?-]*)://(?:([^/?#]*)@)?([^/?#@]*)([^?#]*)(.*)", re.DOTALL
@@ -44,6 +44,7 @@ _HOST: Final = re.compile(r"[\w.-]+(:[0-9]*)?|\[[0-9a-f:.]+\](:[0-9]*)?")
 """What a host may be written with; anything else might end it early for some server."""
 _HOST_PATTERN: Final = re.compile(r"[\w.:*?!\[\]-]*")
 _MARK: Final = re.compile("[?#]")
+_LITERAL: Final = re.compile(r"\[([*?[])\]")
 _BETWEEN_ADDRESSES: Final = re.compile(r"\s*[,;]\s*")
 _LOCAL_PART: Final = re.compile(r"[^\s,;<>@/\\]+")
 _DOMAIN: Final = re.compile(r"[\w.-]+")
@@ -68,6 +69,8 @@ def allows(patterns: Patterns, target: str) -> bool:
     >>> allows(("*@corp.example",), "Ada@CORP.example")
     True
     """
+    if any(_LITERAL.sub(r"\1", pattern) == target for pattern in patterns):
+        return True  # to the letter what a person wrote, however it is read
     return bool(patterns) and all(_allows_part(_read_patterns(patterns), p) for p in parts(target))
 
 
@@ -116,7 +119,7 @@ def readings(text: str, *, of_pattern: bool = False) -> list[Reading]:
 
 
 def literal(text: str) -> str:
-    """The pattern that fits this text alone."""
+    """The pattern that fits this text alone; `_LITERAL` undoes it."""
     return re.sub(r"([*?[])", r"[\1]", text)
 
 
@@ -144,7 +147,8 @@ def _read_both(text: str, of_pattern: bool) -> list[Reading]:
 
 
 def _read(text: str, as_file: bool, of_pattern: bool) -> Reading:
-    if _UNCLEAR.search(text):
+    mark = _MARK.search(text) if "://" in text else None  # queries may be in other encodings
+    if "\0" in text or _OVERLONG.search(text, 0, mark.start() if mark else len(text)):
         return Reading("unclear", (text,))
     if url := _URL.fullmatch(text):
         scheme, user, host = url[1].lower(), url[2] or "", url[3].lower()

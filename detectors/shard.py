@@ -100,6 +100,11 @@ class Shard:
         for profile in profiles:
             self.profiles[profile.agent_id] = profile
 
+    def role_of(self, agent_id: str) -> str | None:
+        """The role that an agent in memory named last."""
+        profile = self.profiles.get(agent_id)
+        return None if profile is None else profile.role
+
     def forget_beyond(self, most: int) -> None:
         """Let the profiles go that were needed least recently and are saved; they load again."""
         excess = len(self.profiles) - most

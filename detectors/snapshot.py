@@ -48,14 +48,14 @@ class Snapshot:
     def before_change(self, agent_id: str) -> None:
         """Put a profile down that is about to change, if it is one that waits."""
         if agent_id in self._waiting:
+            self._waiting.remove(agent_id)
             self._keep(agent_id)
 
     def put_down(self) -> Iterator[None]:
         """Put down what waits, one at each turn."""
-        for agent_id in self.agent_ids:
-            if agent_id in self._waiting:
-                self._keep(agent_id)
-                yield
+        while self._waiting:
+            self._keep(self._waiting.pop())
+            yield
 
     def clear(self) -> None:
         """Let go of what was put down, once it is stored.
@@ -66,5 +66,8 @@ class Snapshot:
             del self.kept[-_FREED_AT_ONCE:]
 
     def _keep(self, agent_id: str) -> None:
-        self.kept.append(self._pack(agent_id))
-        self._waiting.remove(agent_id)  # not before: what cannot be packed is not put down
+        try:
+            self.kept.append(self._pack(agent_id))
+        except BaseException:
+            self._waiting.add(agent_id)  # or the checkpoint would pass it over
+            raise

@@ -100,8 +100,8 @@ class Importer:
 def read(path: Path) -> list[JournalOrder]:
     """All orders of a journal, checked.
 
-    A last line without an end was cut off as it was written, as by a power loss: it is passed over,
-    with a warning.
+    A last line that is none, and has no end, was cut off as it was written, as by a power loss: it
+    is passed over, with a warning.
 
     Raises
     ------
@@ -116,10 +116,13 @@ def read(path: Path) -> list[JournalOrder]:
         with path.open("rb") as file:
             while line := file.readline(MAX_LINE_BYTES + 1):
                 where = f"journal {path}, line {len(orders) + 1}"
-                if not line.endswith(b"\n") and len(line) <= MAX_LINE_BYTES:
+                try:
+                    orders.append(_order(line, prev_hash, where))
+                except JournalError:
+                    if line.endswith(b"\n") or len(line) > MAX_LINE_BYTES:
+                        raise
                     log.warning("%s: was cut off as it was written; it is passed over", where)
                     break
-                orders.append(_order(line, prev_hash, where))
                 prev_hash = orders[-1].hash
     except OSError as error:
         raise UsageError(

@@ -107,6 +107,8 @@ class Health:
             try:
                 self._aside.ask(lambda: self._keep(held, now_s))
             except (*STORE_ERRORS, SilentError) as error:
+                # Until now, so that what ends next is still held when it can be told.
+                self._vigil.judge(troubles, self._clock())
                 untold = "; ".join(f"{one.kind}: {one.text}" for one in self._held) or "nothing"
                 told = "health: store %s: %s; what holds and cannot be told: %s"
                 log.error(told, self._store.url, reason(error), untold)

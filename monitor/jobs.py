@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
+from apscheduler.executors.pool import ThreadPoolExecutor  # type: ignore[import-untyped]
 from apscheduler.schedulers.background import (  # type: ignore[import-untyped]
     BackgroundScheduler,
 )
@@ -85,7 +86,8 @@ def schedule(
     status
         What the log tells of all this, now and then.
     """
-    jobs = BackgroundScheduler(timezone="UTC")
+    # More threads than jobs: what hangs with the store must not keep `look` from its thread.
+    jobs = BackgroundScheduler(timezone="UTC", executors={"default": ThreadPoolExecutor(20)})
     started_s = time.time()
 
     def resolve_what_is_quiet() -> None:

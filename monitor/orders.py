@@ -25,7 +25,7 @@ from monitor.enforcement import (
 )
 from monitor.errors import ExitCode, UsageError
 from monitor.kill_lane import Driver
-from monitor.ledger import trips
+from monitor.ledger import hold, trips
 from monitor.routing import routing
 from monitor.store import Store
 from monitor.store.engine import STORE_ERRORS
@@ -137,6 +137,8 @@ def carry_out_kill(config: Config, store: Store, ordered: trips.Trip, owner: str
     seen = _or_none(lambda: _was_seen(store, trip.agent_id))
     if not ordered.is_new:
         notes.append(f"cut off already since trip {trip.trip_id}; no new order")
+        if _or_none(lambda: _is_held(store, trip.agent_id)):
+            notes.append("it stays cut off when the hold that it is under is lifted")
     if seen is False:
         notes.append("this agent was never seen here; it is blocked all the same")
     if _or_none(lambda: _has_daemon(store)) is False:
@@ -209,6 +211,12 @@ def _has(connection: Connection, table: Table, agent: str) -> bool:
         select(1).select_from(table).where(table.c.agent_id == agent).limit(1)
     )
     return found.first() is not None
+
+
+def _is_held(store: Store, agent: str) -> bool:
+    """Whether a hold that is on is about this agent."""
+    with store.read() as ledger:
+        return ledger.execute(hold.covering(agent)).first() is not None
 
 
 def _has_daemon(store: Store) -> bool:

@@ -181,7 +181,7 @@ def _told(
         trip_id=trip_id,
         agent_id=agent,
         direction=direction,
-        order_seq=(now.order_seq if now else 0) + 1,
+        order_seq=agents.next_seq(now.order_seq if now else 0, time.time()),
         reason=reason,
         ordered_by=by,
         ordered_at=datetime.now(UTC),

@@ -1,6 +1,6 @@
 """Retention: what is settled is forgotten once it is as old as the settings say.
 
-A few thousand rows go in one transaction: whoever cuts an agent off waits for its end.
+About a thousand rows go in one transaction: whoever cuts an agent off waits for its end.
 """
 
 from collections.abc import Callable

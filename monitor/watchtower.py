@@ -127,7 +127,7 @@ class Watchtower:
                 held_at_s=None,
                 silent=so_far.quiet,
                 watched_to=so_far.watched_to,
-                last_effective_log_s=trip.last_effective_at or 0.0,
+                last_effective_log_s=min(trip.last_effective_at or 0.0, time.time()),
             )
         watch.homes, watch.held_at_s = frozenset(homes.values()), trip.held_at
         if watch.held_at_s is not None and watch.end_offset is None:
@@ -152,6 +152,7 @@ class Watchtower:
         offset: int,
         log_s: float,
         now_s: float,
+        role: str | None = None,
     ) -> None:
         """Take in an event of an agent that is followed.
 
@@ -161,7 +162,11 @@ class Watchtower:
             The event, its place, and its time in the log, which may be one that a producer gave.
         now_s
             When it was read: silence is counted from there if its log time is yet to come.
+        role
+            The agent's, where the event does not say it.
         """
+        if role is not None and event.role is None:
+            event = event.model_copy(update={"role": role})
         watches = self.watches.setdefault(event.agent_id, {})
         watch = watches.get(partition)
         if watch is None:  # not where its key belongs: it was keyed otherwise, or the topic grew

@@ -249,7 +249,8 @@ class Worker:
             if anomalies := feed(event, raw, offset, log_s, kept_at_s):
                 found.extend(anomalies)
             if followed and event.agent_id in followed:
-                self.watchtower.see(self.source, owned.number, event, offset, log_s, now_s)
+                seen = (event, offset, log_s, now_s, owned.shard.role_of(event.agent_id))
+                self.watchtower.see(self.source, owned.number, *seen)
         if events:
             owned.watermark_s = max(owned.watermark_s, min(events[-1][3], now_s))
             homes = self.source.partitions_of(events[-1][0].agent_id)

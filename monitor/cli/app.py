@@ -118,6 +118,9 @@ def run(arguments: list[str]) -> int:
             f"tripswitch: the store failed: {reason(error)}; `tripswitch doctor` looks into it"
         )
         return ExitCode.FAILED
+    except OSError as error:  # such as a full disk under what is printed
+        _complain(f"tripswitch: {error.strerror or type(error).__name__}")
+        return ExitCode.FAILED
     except SystemExit as end:
         if not isinstance(end.__context__, BrokenPipeError):
             raise

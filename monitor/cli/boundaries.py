@@ -126,11 +126,13 @@ def _usages(
 ) -> dict[str, Usage]:
     """What was done, by agent; all under one name if a role is asked for."""
     if file is not None:
-        given = settings.load(config)
+        given, roles = settings.load(config), dict[str, str]()
 
         def group(event: ActionEvent) -> str | None:
+            if event.role:
+                roles[event.agent_id] = event.role
             if role is not None:
-                return role if event.role == role else None
+                return role if roles.get(event.agent_id) == role else None
             return event.agent_id if agent in (None, event.agent_id) else None
 
         return from_log(

@@ -35,6 +35,15 @@ def lock(connection: Connection, agent_id: str, now_s: float) -> Standing:
     return _standing(connection.execute(_LOCKED, {"wanted": agent_id}).one())
 
 
+def next_seq(order_seq: int, now_s: float) -> int:
+    """The number of an agent's next order: the clock in milliseconds, or one above its last.
+
+    Points ignore a number lower than what they were told: so a store that was put back from a
+    backup, or made anew, goes on above what it has forgotten.
+    """
+    return max(order_seq + 1, int(now_s * 1000))
+
+
 def standings(connection: Connection, agent_ids: Sequence[str]) -> dict[str, Standing]:
     """Where these agents stand, of those that anybody ever granted or ordered anything."""
     found = {}

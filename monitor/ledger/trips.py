@@ -123,7 +123,8 @@ def order_kill(
         )
         if trip_id := connection.execute(known).scalars().first():
             return get(connection, trip_id)
-    trip_id, order_seq = uuid.uuid4().hex[:12], max(agent.order_seq, after_seq) + 1
+    trip_id = uuid.uuid4().hex[:12]
+    order_seq = agents.next_seq(max(agent.order_seq, after_seq), now_s)
     state = step(agent.state, Cause.KILL_ORDERED)
     row = {
         "trip_id": trip_id,
@@ -208,7 +209,7 @@ def order_restore(
     if agent.state not in BLOCKED:
         try_now(connection, agent.trip_id, now_s)
         return get(connection, agent.trip_id)
-    trip_id, order_seq = agent.trip_id, agent.order_seq + 1
+    trip_id, order_seq = agent.trip_id, agents.next_seq(agent.order_seq, now_s)
     state = step(agent.state, Cause.RESTORE_ORDERED)
     hold.release(connection, agent_id, now_s)
     its_points = points_table.c.trip_id == trip_id

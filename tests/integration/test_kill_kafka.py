@@ -93,13 +93,15 @@ def test_kill_and_restore_reach_the_topic(
     assert (code, answer["state"]) == (ExitCode.DONE, "contained")
     last = last_of(kafka.bootstrap_servers, revocations, "a")
     assert last is not None
-    assert (last["state"], last["order_seq"], last["reason"]) == ("revoked", 1, "INC-42")
+    assert (last["state"], last["reason"]) == ("revoked", "INC-42")
+    killed_seq = last["order_seq"]
     assert last["trip_id"] == answer["trip_id"]
     code, answer = call(capsys, "restore", "a", "--reason", "false alarm")
     assert (code, answer["state"]) == (ExitCode.DONE, "probation")
     last = last_of(kafka.bootstrap_servers, revocations, "a")
     assert last is not None
-    assert (last["state"], last["order_seq"], last["reason"]) == ("active", 2, "false alarm")
+    assert (last["state"], last["reason"]) == ("active", "false alarm")
+    assert last["order_seq"] > killed_seq
 
 
 def test_an_order_without_a_broker_is_confirmed_once_it_is_back(

@@ -3,7 +3,7 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from baselines.habits import MAX_TOOLS, Habits, Rarity
+from baselines.habits import MAX_SIZE, MAX_TOOLS, Habits, Rarity
 from baselines.runs import Run, Step
 from baselines.vocabulary import Patience
 
@@ -30,6 +30,19 @@ def learn(habits: Habits, *steps: Step, runs: int = 1, odd: bool = False) -> Hab
 
 def rarity(habits: Habits, last: Step, *before: Step) -> Rarity:
     return habits.rarity(last, run(9999, *before), None)
+
+
+def test_where_all_takes_too_much_room_what_is_frequent_stays() -> None:
+    habits, usual = Habits(), [step(f"usual-{tool}", f"ID-{tool}") for tool in range(10)]
+    for number in range(12):
+        learn(habits, *usual, step("read", f"/{'x' * 480}/{number % 2}"))
+    for number in range(10_000):
+        learn(habits, step(f"read-{number % 20}", f"/{'y' * 480}/{number}"))
+    places = list(habits.targets.values())
+    assert MAX_SIZE / 2 < sum(each.size for each in places) <= MAX_SIZE
+    assert len(places) == 31, "new tools come, too"
+    for known in (*usual, step("read", f"/{'x' * 480}/1")):
+        assert habits.knows(known)
 
 
 USUAL = (step("read", "MAIL-1"), step("send", "ann@corp.example", "read"))

@@ -143,6 +143,11 @@ def test_an_agent_that_a_hold_has_cut_off_meanwhile_stays_so_when_it_is_lifted(
     assert state(store, "b") is AgentState.PROBATION
 
 
+def test_a_last_order_that_lacks_only_the_end_of_its_line_counts(store: Store, path: Path) -> None:
+    write(path, journal("a", "b")).write_bytes(path.read_bytes().rstrip(b"\n"))
+    assert [taken.outcome for taken in take(store, path)] == ["ordered", "ordered"]
+
+
 def test_later_orders_are_numbered_above_those_of_the_journal(store: Store, tmp_path: Path) -> None:
     kept = Journal(tmp_path / "written.jsonl")
     order = kept.append(actor="os:alice", action="kill ordered", agent_id="a", reason="\udcff")
@@ -223,7 +228,7 @@ def test_lines_taken_out_are_missed(path: Path) -> None:
         read(write(path, lines[1:]))
 
 
-@pytest.mark.parametrize("cut", [1, 20])
+@pytest.mark.parametrize("cut", [2, 20])
 def test_a_last_line_that_was_cut_off_is_passed_over_and_said(
     store: Store, path: Path, caplog: pytest.LogCaptureFixture, cut: int
 ) -> None:

@@ -130,12 +130,13 @@ def test_what_a_point_still_has_to_restore_goes_on_where_an_agent_is_taken_out(
 ) -> None:
     """A restore is under way at a point when the hold comes, and the agent is taken out of it."""
     kill(store, "a", points=(*POINTS, "gateway"))
-    restore(store, "a")
-    put_on(store, None)
     restored = restore(store, "a")
+    put_on(store, None)
+    before, restored = restored, restore(store, "a")
     assert restored.state is AgentState.RESTORING
     (gateway,) = [point for point in restored.points if point.point == "gateway"]
-    assert (gateway.direction, gateway.state, gateway.order_seq) == ("restore", "pending", 4)
+    assert (gateway.direction, gateway.state) == ("restore", "pending")
+    assert gateway.order_seq > max(point.order_seq for point in before.points)
 
 
 def test_whom_no_hold_is_about_was_never_cut_off(store: Store) -> None:

@@ -1,11 +1,13 @@
 """Who drives the enforcement points of a trip, and what came of it."""
 
 import pytest
+from sqlalchemy import update
 
 from alerting.killswitch import AgentState, PointState
 from monitor.errors import ExitCode, NotFoundError, UsageError
 from monitor.ledger import trips
 from monitor.store import Store
+from monitor.store.schema import agents
 from tests.kit.trips import LEASE_S, NOW, RECEIVERS, get, kill, kinds, lease, point, restore, settle
 
 
@@ -73,7 +75,17 @@ def test_a_kill_supersedes_a_restore_and_waits_for_it(store: Store) -> None:
     assert lease(store, NOW + 1) == []
     settle(store, leased, NOW + 2)
     (revocation,) = lease(store, NOW + 2)
-    assert (revocation.order.trip_id, revocation.order.order_seq) == (second.trip_id, 3)
+    told = revocation.order
+    assert told.trip_id == second.trip_id
+    assert told.order_seq == second.order_seq > leased.order.order_seq
+
+
+def test_a_store_that_was_put_back_is_still_obeyed(store: Store) -> None:
+    """What was ordered since the backup is forgotten, and points were told of it."""
+    told = kill(store).order_seq
+    with store.ledger() as ledger:
+        ledger.execute(update(agents).values(order_seq=0, state="active", trip_id=None))
+    assert kill(store, NOW + 1).order_seq > told
 
 
 def test_a_kill_takes_over_points_that_it_does_not_know(store: Store) -> None:

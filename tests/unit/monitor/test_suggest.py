@@ -134,6 +134,15 @@ def test_a_log_in_the_words_of_its_source_is_read_as_the_daemon_reads_it(
     assert drafted["targets"] == json.loads(suggest(capsys, log, "--json"))["targets"]
 
 
+def test_an_event_that_names_no_role_is_of_its_agents_last(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "events.jsonl"
+    log.write_bytes(b"\n".join([raw_event(1, role="payroll"), raw_event(2, tool="send_email")]))
+    draft = json.loads(suggest(capsys, log, "--json", "--role", "payroll"))
+    assert draft["events"] == 2
+
+
 def test_little_history_says_nothing_of_hours(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -66,4 +66,6 @@ def test_what_only_tells_has_failed_and_an_error_its_own_code(nobody: int) -> No
 def test_a_full_disk_is_no_other_matter() -> None:
     with Path("/dev/full").open("wb") as full:
         said = unread(full.fileno(), "kill", "a", "--reason", "r")
+        code, why = unread(full.fileno(), "trips", "--json")
     assert said == (ExitCode.PARTLY, b"")
+    assert (code, why) == (ExitCode.FAILED, b"tripswitch: No space left on device\n")

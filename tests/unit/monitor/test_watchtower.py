@@ -1,5 +1,6 @@
 """How often the watchtower looks at the trips, and writes what it counted."""
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,28 @@ def test_an_agent_that_was_just_restored_does_not_still_act(store: Store, tmp_pa
         assert ledger.execute(select(anomalies.c.detector)).all() == []
         assert ledger.execute(select(outbox.c.doc)).all() == told
         assert agents.state_of(ledger, "a") is AgentState.PROBATION
+
+
+def test_what_still_acts_keeps_its_role_though_it_leaves_it_out(
+    store: Store, tmp_path: Path
+) -> None:
+    log = tmp_path / "events.jsonl"
+    log.write_bytes(raw_event(0, time.time(), agent_id="a", role="payroll") + b"\n")
+    worker = make(store, log)
+    drain(worker)
+    with store.ledger() as ledger:
+        order_kill(
+            ledger, agent_id="a", reason="r", ordered_by="os:a", automatic=False,
+            now_s=time.time() - 60, points=(), receivers=(),
+        )  # fmt: skip
+    drain(worker, until=lambda: "a" in worker.watchtower.watches)
+    with log.open("ab") as file:
+        file.write(raw_event(1, time.time(), agent_id="a") + b"\n")
+    drain(worker)
+    with store.read() as ledger:
+        found = ledger.execute(select(anomalies.c.detector, anomalies.c.doc)).all()
+    assert [one.detector for one in found] == ["containment"]
+    assert json.loads(found[0].doc)["role"] == "payroll"
 
 
 def test_a_clock_that_is_set_back_holds_up_neither_looks_nor_counts(
