@@ -147,10 +147,11 @@ def _read_both(text: str, of_pattern: bool) -> list[Reading]:
 
 
 def _read(text: str, as_file: bool, of_pattern: bool) -> Reading:
-    mark = _MARK.search(text) if "://" in text else None  # queries may be in other encodings
-    if "\0" in text or _OVERLONG.search(text, 0, mark.start() if mark else len(text)):
+    url = _URL.fullmatch(text)
+    end = url.start(5) if url else len(text)  # what follows a URL's path may be in any encoding
+    if "\0" in text or _OVERLONG.search(text, 0, end):
         return Reading("unclear", (text,))
-    if url := _URL.fullmatch(text):
+    if url:
         scheme, user, host = url[1].lower(), url[2] or "", url[3].lower()
         clear = (_HOST_PATTERN if of_pattern else _HOST).fullmatch(host)
         hostless = not host and scheme not in _WEB_PORTS  # as in `file:///srv`

@@ -21,6 +21,8 @@ from monitor.store.sql import storable
 
 FILE_NAME: Final = "break-glass.jsonl"
 LOCK_S: Final = 2.0
+_LEAD_S: Final = 86_400.0
+"""No clock that the ledger's orders are numbered by is ahead of ours by so much."""
 
 
 def default_path() -> Path:
@@ -99,8 +101,8 @@ class Journal:
 
 
 def clock_seq() -> int:
-    """An order's number where nobody can count: milliseconds since the epoch."""
-    return int(time.time() * 1000)
+    """An order's number where nobody can ask for the last: the clock's, and ahead of all others."""
+    return int((time.time() + _LEAD_S) * 1000)
 
 
 def _followed(line: bytes) -> tuple[str, int]:

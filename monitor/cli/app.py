@@ -119,7 +119,7 @@ def run(arguments: list[str]) -> int:
         )
         return ExitCode.FAILED
     except OSError as error:  # such as a full disk under what is printed
-        _complain(f"tripswitch: {error.strerror or type(error).__name__}")
+        _complain(f"tripswitch: {error}")
         return ExitCode.FAILED
     except SystemExit as end:
         if not isinstance(end.__context__, BrokenPipeError):

@@ -68,4 +68,4 @@ def test_a_full_disk_is_no_other_matter() -> None:
         said = unread(full.fileno(), "kill", "a", "--reason", "r")
         code, why = unread(full.fileno(), "trips", "--json")
     assert said == (ExitCode.PARTLY, b"")
-    assert (code, why) == (ExitCode.FAILED, b"tripswitch: No space left on device\n")
+    assert (code, why) == (ExitCode.FAILED, b"tripswitch: [Errno 28] No space left on device\n")
